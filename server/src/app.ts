@@ -1,0 +1,108 @@
+import type { Server } from 'node:http'
+import { openapi } from '@bellhop/contract'
+import underPressure from '@fastify/under-pressure'
+import fastify, { type FastifyInstance } from 'fastify'
+import { AppError, unavailable } from './errors.ts'
+import { Admission } from './http/admission.ts'
+import { contentGuard, registerJsonParser } from './http/content.ts'
+import { registerCors } from './http/cors.ts'
+import { docsRoutes } from './http/docs.ts'
+import { answer, onClientError, registerErrors } from './http/errors.ts'
+import { healthRoutes, type Readiness } from './http/health.ts'
+import { type Metrics, metricsRoutes } from './http/metrics.ts'
+import { registerRateLimit } from './http/rate-limit.ts'
+import { requestId } from './http/request-id.ts'
+import { registerRequestLog } from './http/request-log.ts'
+import { RouteTable } from './http/route-table.ts'
+import { type JudgeToken, tokenGuard } from './http/token-guard.ts'
+import type { Log } from './log.ts'
+import { ticketRoutes } from './tickets/ticket.routes.ts'
+import type { TicketService } from './tickets/ticket.service.ts'
+
+const URL_LIMIT = 8 * 1024
+const HEADERS_LIMIT = 16 * 1024
+const HEADERS_TIMEOUT_MS = 10_000
+/** 26 MiB at 2 Mbit/s. */
+const REQUEST_TIMEOUT_MS = 120_000
+const KEEP_ALIVE_MS = 72_000
+/** Above this the process is so late that a new ticket would only make it later. */
+const EVENT_LOOP_DELAY_MS = 1000
+const IN_FLIGHT = { requests: 1000, bytes: 256 * 1024 * 1024 }
+/** What must answer also when the server is full. */
+const PROBES = new Set(['/healthz', '/readyz', '/metrics'])
+
+export type AppDeps = {
+  version: string
+  service: TicketService
+  judge: JudgeToken
+  readiness: Readiness
+  metrics: Metrics
+  log: Log
+  /** Of all brands. */
+  origins: ReadonlySet<string>
+  /** Bytes of a request on the wire. */
+  maxRequestBytes: number
+}
+
+/** The whole HTTP surface, the same in production and in tests. Every plugin and route is named here. */
+export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> {
+  const { log, metrics, maxRequestBytes } = deps
+  const app: FastifyInstance<Server> = fastify<Server>({
+    genReqId: requestId,
+    bodyLimit: maxRequestBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // What comes on an open connection while the server closes is answered as ever; the answer closes it.
+    return503OnClosing: false,
+    clientErrorHandler: onClientError,
+    routerOptions: { maxParamLength: URL_LIMIT },
+    frameworkErrors: (error, request, reply) => {
+      request.facts = {}
+      answer(
+        request,
+        reply,
+        new AppError('bad_request', 'The path is not a valid URL path.', { cause: error }),
+      )
+    },
+    http: {
+      maxHeaderSize: HEADERS_LIMIT,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: 2000,
+    },
+  })
+  // Node would invite the body (100 Continue) before the token is judged.
+  app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
+
+  const routes = new RouteTable()
+  routes.watch(app)
+  registerRequestLog(app, log, metrics)
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff')
+    const tooLong = request.raw.url !== undefined && request.raw.url.length > URL_LIMIT
+    done(
+      tooLong ? new AppError('uri_too_long', `The path and query are over ${URL_LIMIT} bytes.`) : undefined,
+    )
+  })
+  registerCors(app, deps.origins)
+  registerErrors(app, routes, log)
+  registerJsonParser(app)
+  await app.register(underPressure, {
+    maxEventLoopDelay: EVENT_LOOP_DELAY_MS,
+    pressureHandler: (request) => {
+      if (!PROBES.has(request.routeOptions.url ?? '')) throw unavailable('The server is full.', 5)
+    },
+  })
+  const limit = await registerRateLimit(app)
+  const admission = new Admission({ ...IN_FLIGHT, bytesOfOne: maxRequestBytes })
+  const guards = {
+    token: tokenGuard(deps.judge),
+    content: contentGuard(maxRequestBytes),
+    admission: admission.guard,
+    limit,
+  }
+  await app.register(ticketRoutes(deps.service, guards, maxRequestBytes))
+  await app.register(healthRoutes(async () => (admission.isFull ? 'The server is full.' : deps.readiness())))
+  await app.register(metricsRoutes(metrics))
+  await app.register(docsRoutes(openapi(deps.version)))
+  return app
+}

@@ -1,0 +1,155 @@
+import { hash, randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Files younger than this are never swept: the ticket that refers to one may be on its way. */
+const SWEEP_AGE_MS = 24 * 60 * 60 * 1000
+const SHA256_HEX = /^[0-9a-f]{64}$/
+
+/**
+ * Blobs in a folder, each in a file named by its SHA-256 in hexadecimal; several processes and hosts may
+ * share the folder. The file name that a customer gave is never part of a path.
+ */
+export class BlobFolder {
+  readonly #root: string
+  readonly #now: () => number
+
+  constructor(root: string, now: () => number = Date.now) {
+    this.#root = root
+    this.#now = now
+  }
+
+  /**
+   * Keeps the bytes so that they survive a crash: a temporary file is written, fsynced and renamed, and the
+   * folder fsynced. Bytes that are there are only touched, which spares them from a sweep.
+   * @param sha256 of the bytes, in lower-case hexadecimal
+   */
+  async put(sha256: string, bytes: Buffer): Promise<void> {
+    const path = this.#path(sha256)
+    if (await this.#touch(path, bytes.length)) return
+    const folder = join(path, '..')
+    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await fsyncFolder(this.#root)
+    const temporary = join(this.#root, `new-${randomUUID()}`)
+    try {
+      const file = await open(temporary, 'wx', 0o600)
+      try {
+        await file.writeFile(bytes)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(temporary, path)
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
+    await fsyncFolder(folder)
+  }
+
+  /** The bytes, which are those of the name. */
+  async read(sha256: string): Promise<Buffer> {
+    const bytes = await readFile(this.#path(sha256))
+    if (hash('sha256', bytes) !== sha256) throw new Error('a blob does not have the bytes of its name')
+    return bytes
+  }
+
+  /** Can bytes be kept now? Makes the folder where it is not there yet. */
+  async probe(): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o700 })
+    const path = join(this.#root, `new-${randomUUID()}`)
+    const file = await open(path, 'wx', 0o600)
+    try {
+      await file.writeFile('probe')
+      await file.sync()
+    } finally {
+      await file.close()
+      await rm(path, { force: true })
+    }
+  }
+
+  /**
+   * Removes the files that are a day old and that nothing refers to, and temporary files that a killed
+   * process left.
+   *
+   * A file may be put again between the question and its removal, so it is first moved aside: who puts it
+   * later finds it gone and writes it anew; who touched it before shows by its time, and it is moved back.
+   * @param referred of these names, those that something refers to
+   * @returns how many files were removed
+   */
+  async sweep(referred: (names: string[]) => Promise<Set<string>>): Promise<number> {
+    let removed = 0
+    for (const entry of await listFolder(this.#root)) {
+      const path = join(this.#root, entry)
+      if (entry.startsWith('new-') || entry.startsWith('old-')) {
+        if (await this.#isOld(path)) await rm(path, { force: true })
+        continue
+      }
+      const names = (await listFolder(path)).filter((name) => SHA256_HEX.test(name))
+      const old: string[] = []
+      for (const name of names) if (await this.#isOld(this.#path(name))) old.push(name)
+      if (old.length === 0) continue
+      const kept = await referred(old)
+      for (const name of old) if (!kept.has(name) && (await this.#remove(name))) removed++
+    }
+    return removed
+  }
+
+  async #remove(sha256: string): Promise<boolean> {
+    const path = this.#path(sha256)
+    const aside = join(this.#root, `old-${sha256}`)
+    await rename(path, aside)
+    if (await this.#isOld(aside)) {
+      await rm(aside)
+      return true
+    }
+    await rename(aside, path)
+    return false
+  }
+
+  async #isOld(path: string): Promise<boolean> {
+    try {
+      return (await stat(path)).mtimeMs < this.#now() - SWEEP_AGE_MS
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+  }
+
+  async #touch(path: string, size: number): Promise<boolean> {
+    try {
+      const now = new Date(this.#now())
+      await utimes(path, now, now)
+      return (await stat(path)).size === size
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+  }
+
+  #path(sha256: string): string {
+    if (!SHA256_HEX.test(sha256)) throw new Error('a blob is named by a SHA-256 in lower-case hexadecimal')
+    return join(this.#root, sha256.slice(0, 2), sha256)
+  }
+}
+
+async function fsyncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+async function listFolder(path: string): Promise<string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')) return []
+    throw error
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

@@ -1,0 +1,30 @@
+import type { Executor } from '../database/pool.ts'
+
+/** Bytes of all blobs, the same bytes counted once. */
+export async function sumBlobs(sql: Executor): Promise<number> {
+  const [row] = await sql<{ bytes: number }[]>`SELECT coalesce(sum(size), 0)::float8 AS bytes FROM blobs`
+  return row?.bytes ?? 0
+}
+
+/**
+ * Forgets those of these blobs that no attachment refers to.
+ * @param names SHA-256 in hexadecimal
+ * @returns those that something refers to
+ */
+export async function forgetUnreferred(sql: Executor, names: string[]): Promise<Set<string>> {
+  const asked = JSON.stringify(names)
+  const rows = await sql<{ name: string }[]>`
+    WITH asked AS (
+      SELECT name, decode(name, 'hex') AS sha256 FROM json_array_elements_text(${asked}::text::json) AS a(name)
+    ),
+    referred AS (
+      SELECT name, sha256 FROM asked
+      WHERE EXISTS (SELECT FROM attachments WHERE attachments.sha256 = asked.sha256)
+    ),
+    forgotten AS (
+      DELETE FROM blobs USING asked
+      WHERE blobs.sha256 = asked.sha256 AND NOT EXISTS (SELECT FROM referred WHERE referred.sha256 = asked.sha256)
+    )
+    SELECT name FROM referred`
+  return new Set(rows.map((row) => row.name))
+}

@@ -1,0 +1,121 @@
+import { join } from 'node:path'
+import { BlobFolder } from '../blobs/blob-folder.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { createConnector } from '../connectors/registry.ts'
+import { checkSchema } from '../database/migrations.ts'
+import { describeDatabaseError, openDatabase } from '../database/pool.ts'
+import { listDeliveries } from '../deliveries/delivery.report.ts'
+import { OperatorError } from '../errors.ts'
+import { createTokenJudge } from '../http/tokens/tokens.ts'
+import { createLog } from '../log.ts'
+import { MIGRATIONS, withEndpoint } from './endpoint.ts'
+
+const DESK_LIMIT_MS = 20_000
+
+type Check = { what: string; ok: boolean; detail: string }
+
+/**
+ * `bellhop doctor`: checks the brands file, the database, the attachments' folder, each issuer and each desk,
+ * one line each with what to do.
+ * @returns whether all is well
+ */
+export async function doctorCommand(out: NodeJS.WritableStream): Promise<boolean> {
+  let well = true
+  const report = (check: Check) => {
+    well &&= check.ok
+    out.write(`${check.ok ? 'ok  ' : 'FAIL'}  ${check.what}: ${check.detail}\n`)
+  }
+  const config = await readConfig(report)
+  if (config === null) return false
+  report(await checkDatabase(config))
+  report(await checkBlobs(config))
+  for (const check of await checkIssuers(config)) report(check)
+  for (const check of await checkDesks(config)) report(check)
+  return well
+}
+
+async function readConfig(report: (check: Check) => void): Promise<Config | null> {
+  const what = 'configuration'
+  try {
+    const config = await loadConfig(process.env)
+    const { brands, issuers } = config.brands
+    const source = config.demo ? 'the demo brands (BRANDS_FILE is unset)' : 'the brands file'
+    report({ what, ok: true, detail: `${source}: ${brands.length} brands, ${issuers.length} issuers` })
+    return config
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error
+    for (const line of error.message.split('\n')) report({ what, ok: false, detail: line })
+    return null
+  }
+}
+
+async function checkDatabase({ environment }: Config): Promise<Check> {
+  const what = environment.databaseUrl === null ? 'database (embedded)' : 'database (DATABASE_URL)'
+  const log = createLog({ level: 'silent', pretty: false })
+  try {
+    return await withEndpoint(environment, 'bellhop doctor', log, async (endpoint) => {
+      const database = openDatabase(endpoint, { max: 1, applicationName: 'bellhop doctor' })
+      try {
+        const version = await checkSchema(database.sql, MIGRATIONS)
+        const [server] = await database.sql<{ version: string }[]>`SHOW server_version`
+        const states = {
+          states: ['rejected' as const, 'dead' as const],
+          brandId: null,
+          minimumAge: 0,
+          limit: 1,
+        }
+        const failed = await listDeliveries(database.sql, states)
+        const advice =
+          failed.length > 0 ? '; some deliveries are rejected or dead: see bellhop deliveries' : ''
+        return { what, ok: true, detail: `PostgreSQL ${server?.version}, at version ${version}${advice}` }
+      } finally {
+        await database.close()
+      }
+    })
+  } catch (error) {
+    if (error instanceof OperatorError) return { what, ok: false, detail: error.message }
+    const { code } = describeDatabaseError(error)
+    return {
+      what,
+      ok: false,
+      detail: `does not answer (${code}): check that it runs and that DATABASE_URL is right`,
+    }
+  }
+}
+
+async function checkBlobs({ environment }: Config): Promise<Check> {
+  const folder = join(environment.dataDir, 'blobs')
+  try {
+    await new BlobFolder(folder).probe()
+    return { what: 'attachments', ok: true, detail: `${folder} can be written` }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${error.code})` : ''
+    const detail = `${folder} cannot be written${code}: make room there, or let this user write`
+    return { what: 'attachments', ok: false, detail }
+  }
+}
+
+async function checkIssuers({ brands: { issuers } }: Config): Promise<Check[]> {
+  const judge = createTokenJudge({ issuers, now: Date.now })
+  try {
+    return await Promise.all(
+      issuers.map(async ({ issuer }) => ({ what: `issuer ${issuer}`, ...(await judge.verify(issuer)) })),
+    )
+  } finally {
+    await judge.close()
+  }
+}
+
+async function checkDesks({ brands: { brands } }: Config): Promise<Check[]> {
+  return Promise.all(
+    brands.map(async (brand) => {
+      const connector = createConnector(brand, { now: Date.now })
+      try {
+        const verdict = await connector.verify(AbortSignal.timeout(DESK_LIMIT_MS))
+        return { what: `desk of ${brand.id} (${connector.name})`, ...verdict }
+      } finally {
+        await connector.close()
+      }
+    }),
+  )
+}

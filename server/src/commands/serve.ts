@@ -1,0 +1,112 @@
+import type { AddressInfo } from 'node:net'
+import { type Bellhop, compose, type Roles } from '../compose.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { type EmbeddedServer, startEmbedded } from '../database/embedded/embedded.ts'
+import { migrate } from '../database/migrations.ts'
+import { mintDemoToken } from '../demo.ts'
+import { OperatorError } from '../errors.ts'
+import { createLog, type Log } from '../log.ts'
+import { embeddedLog, MIGRATIONS } from './endpoint.ts'
+import { untilSignal } from './signals.ts'
+
+/** In all, from the first signal to the end of the process, in milliseconds. */
+const STOP_LIMIT_MS = 9800
+
+/** `bellhop start`, `api` and `worker`: runs until a signal, then stops cleanly. */
+export async function serve(command: 'start' | 'api' | 'worker', out: NodeJS.WritableStream): Promise<void> {
+  const config = await loadConfig(process.env)
+  const { environment } = config
+  if (environment.databaseUrl === null && command !== 'start') {
+    throw new OperatorError(
+      `bellhop ${command} runs beside other processes on one PostgreSQL: set DATABASE_URL, or run bellhop start`,
+    )
+  }
+  const log = createLog({ level: environment.logLevel, pretty: process.stdout.isTTY === true })
+  const signal = untilSignal(log)
+  const roles: Roles = { api: command !== 'worker', worker: command !== 'api' }
+  const embedded =
+    environment.databaseUrl === null
+      ? await startEmbedded({ dataDir: environment.dataDir, command: 'bellhop start', log: embeddedLog(log) })
+      : null
+  let bellhop: Bellhop | null = null
+  try {
+    const endpoint = embedded?.endpoint ?? { kind: 'url' as const, url: environment.databaseUrl ?? '' }
+    const { applied, version } = await migrate(endpoint, MIGRATIONS)
+    if (applied.length > 0) log.info('migrated', { version: String(version), count: applied.length })
+    bellhop = await compose({ config, endpoint, roles, log })
+    await listen(bellhop, config, log, out)
+    await signal
+    log.info('stopping')
+  } finally {
+    await stop(bellhop, embedded, log)
+  }
+}
+
+async function listen(bellhop: Bellhop, config: Config, log: Log, out: NodeJS.WritableStream): Promise<void> {
+  const { environment } = config
+  bellhop.start()
+  if (bellhop.app === null) {
+    log.info('carrying')
+    return
+  }
+  try {
+    await bellhop.app.listen({ host: environment.host, port: environment.port })
+  } catch (error) {
+    throw listenError(error)
+  }
+  const { port } = bellhop.app.server.address() as AddressInfo
+  const host = environment.host.includes(':') ? `[${environment.host}]` : environment.host
+  const url = `http://${host}:${port}`
+  log.info('listening', { url })
+  out.write(`\nBellhop is ready at ${url}, its API is described at ${url}/docs\n`)
+  if (config.demo) out.write(await firstTicket(config, url))
+}
+
+function listenError(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  if (code === 'EADDRINUSE') return new OperatorError('PORT: another program listens on it already')
+  if (code === 'EACCES') return new OperatorError('PORT: this user may not listen on it')
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new OperatorError('HOST: expected an address of this machine')
+  }
+  return error
+}
+
+/** A call that works when it is pasted. */
+async function firstTicket({ environment }: Config, url: string): Promise<string> {
+  const token = await mintDemoToken(environment, {
+    brand: 'acme',
+    person: 'per_ada',
+    email: 'ada@example.com',
+    ttl: '1d',
+  })
+  const body = JSON.stringify({
+    brand_id: 'acme',
+    person_id: 'per_ada',
+    requester_email: 'ada@example.com',
+    requester_name: 'Ada Lovelace',
+    subject: 'My order has not arrived',
+    body: 'It was due on Monday. Where is it?',
+  })
+  return `The demo brands are acme and globex. File a ticket as one of acme's customers:
+
+curl -sS ${url}/v1/support/tickets \\
+  -H 'Authorization: Bearer ${token}' \\
+  -H 'Content-Type: application/json' \\
+  -H "Idempotency-Key: first-$(date +%s)" \\
+  -d '${body}'
+
+`
+}
+
+async function stop(bellhop: Bellhop | null, embedded: EmbeddedServer | null, log: Log): Promise<void> {
+  const limit = setTimeout(() => {
+    log.error('stopped_late')
+    process.exit(1)
+  }, STOP_LIMIT_MS)
+  limit.unref()
+  await bellhop?.close()
+  await embedded?.stop()
+  clearTimeout(limit)
+  log.info('stopped')
+}

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto'
+import type { Server } from 'node:http'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from './app.ts'
+import { sumBlobs } from './blobs/blob.store.ts'
+import { BlobFolder } from './blobs/blob-folder.ts'
+import type { Brand, Config } from './config.ts'
+import type { Connector } from './connectors/connector.ts'
+import { createConnector } from './connectors/registry.ts'
+import { pass as neverCrash, type Pass } from './crash-points.ts'
+import { type Database, type DatabaseEndpoint, openDatabase } from './database/pool.ts'
+import { Carrier } from './deliveries/carrier.ts'
+import { countDeliveries } from './deliveries/delivery.report.ts'
+import {
+  type ClaimRequest,
+  claimDeliveries,
+  finishAttempt,
+  releaseLeases,
+  renewLeases,
+} from './deliveries/delivery.store.ts'
+import { toJob } from './deliveries/job.ts'
+import { Upkeep } from './deliveries/upkeep.ts'
+import { Worker } from './deliveries/worker.ts'
+import { Metrics } from './http/metrics.ts'
+import { createReadiness } from './http/readiness.ts'
+import { createTokenJudge, type TokenJudge } from './http/tokens/tokens.ts'
+import type { Log } from './log.ts'
+import { KeysInFlight } from './tickets/idempotency.ts'
+import { TicketService } from './tickets/ticket.service.ts'
+import { VERSION } from './version.ts'
+
+/** Milliseconds that a statement of the deliveries may take. */
+const DELIVERY_STATEMENT_MS = 10_000
+/** Milliseconds for what is in flight when the process is told to stop. */
+const GRACE_MS = 7000
+
+/** What this process does: answer requests, carry what is due, or both. */
+export type Roles = { api: boolean; worker: boolean }
+
+export type ComposeDeps = {
+  config: Config
+  endpoint: DatabaseEndpoint
+  roles: Roles
+  log: Log
+  /** Epoch milliseconds. */
+  now?: () => number
+  random?: () => number
+  /** Only tests of crashes have one. */
+  pass?: Pass
+}
+
+export type Bellhop = {
+  /** Null where the process answers no requests. */
+  app: FastifyInstance<Server> | null
+  database: Database
+  /** Begins to carry what is due. */
+  start(): void
+  /** Accepts no more, finishes what is in flight, gives back the leases. At most about 9 s. */
+  close(): Promise<void>
+}
+
+/** Builds everything once, from the configuration to a program that runs; the one place that says who gets what. */
+export async function compose(deps: ComposeDeps): Promise<Bellhop> {
+  const { config, endpoint, roles, log, now = Date.now, random = Math.random, pass = neverCrash } = deps
+  const { environment } = config
+  const { brands, issuers } = config.brands
+  const holder = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+  const applicationName = roles.api ? (roles.worker ? 'bellhop start' : 'bellhop api') : 'bellhop worker'
+  const database = openDatabase(endpoint, { max: environment.databasePool, applicationName })
+  const run: typeof database.run = (ms, work) => database.run(ms, work)
+  const blobs = new BlobFolder(join(environment.dataDir, 'blobs'), now)
+  const connectors = new Map(
+    brands.map((brand): [string, Connector] => [brand.id, createConnector(brand, { now })]),
+  )
+  const metrics = new Metrics()
+  metrics.watch({
+    deliveries: () => run(DELIVERY_STATEMENT_MS, countDeliveries),
+    blobBytes: () => run(DELIVERY_STATEMENT_MS, sumBlobs),
+    pool: () => database.use(),
+  })
+
+  const carrier = new Carrier({
+    brands,
+    connectors,
+    store: {
+      finish: (end) => run(DELIVERY_STATEMENT_MS, (sql) => finishAttempt(sql, holder, end)),
+      renew: (leases) => run(DELIVERY_STATEMENT_MS, (sql) => renewLeases(sql, holder, leases)),
+      release: (leases) => run(DELIVERY_STATEMENT_MS, (sql) => releaseLeases(sql, holder, leases)),
+    },
+    log,
+    observe: (attempt) => metrics.attempt(attempt),
+    random,
+    now: () => performance.now(),
+    pass,
+  })
+  const places = new Map(brands.map((brand) => [brand.id, placeOf(brand)]))
+  const worker = new Worker({
+    carrier,
+    claim: async (free) => {
+      const requests = [...free].flatMap(([brandId, limit]): ClaimRequest[] => {
+        const place = places.get(brandId)
+        return place ? [{ brandId, limit, ...place }] : []
+      })
+      const rows = await run(DELIVERY_STATEMENT_MS, (sql) => claimDeliveries(sql, holder, requests))
+      return rows.map((row) => toJob(row, blobs))
+    },
+    log,
+    random,
+  })
+  const upkeep = new Upkeep({ database, blobs, log, random })
+
+  let judge: TokenJudge | null = null
+  let app: FastifyInstance<Server> | null = null
+  if (roles.api) {
+    judge = createTokenJudge({ issuers, now, onIssuerCall: (call) => metrics.issuerCall(call) })
+    const service = new TicketService({
+      database,
+      blobs,
+      brands: new Map(brands.map((brand) => [brand.id, brand])),
+      carrier,
+      keys: new KeysInFlight(),
+      holder,
+      limits: { text: environment.limits.textBytes, attachment: environment.limits.attachmentBytes },
+      wakeWorker: roles.worker ? () => worker.wake() : null,
+      observe: (seconds) => metrics.accepted(seconds),
+      pass,
+    })
+    app = await buildApp({
+      version: VERSION,
+      service,
+      judge: judge.judge,
+      readiness: createReadiness({ database, blobs, lastOutage: () => service.lastOutage, now }),
+      metrics,
+      log,
+      origins: new Set(brands.flatMap((brand) => brand.origins)),
+      maxRequestBytes: environment.limits.requestBytes,
+    })
+  }
+
+  return {
+    app,
+    database,
+    start() {
+      if (!roles.worker) return
+      worker.start()
+      upkeep.start()
+    },
+    async close() {
+      await Promise.all([app?.close(), worker.stop(), upkeep.stop(), carrier.close(GRACE_MS)])
+      await Promise.all([judge?.close(), ...[...connectors.values()].map((connector) => connector.close())])
+      await database.close()
+    },
+  }
+}
+
+/** How a brand's desk wants its deliveries named. */
+function placeOf({ desk }: Brand): Pick<ClaimRequest, 'connector' | 'mailDomain'> {
+  const mailDomain =
+    desk.connector === 'smtp' ? desk.from.address.slice(desk.from.address.lastIndexOf('@') + 1) : null
+  return { connector: desk.connector, mailDomain }
+}

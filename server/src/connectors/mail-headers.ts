@@ -1,0 +1,53 @@
+import type { Mailbox } from '../config.ts'
+import { encodeWords, foldWords, needsEncoding, oneLine } from './mail-text.ts'
+
+/**
+ * Header fields as RFC 5322 writes them. Each function gives whole lines that end with CRLF, and no value
+ * can leave its field.
+ */
+
+/** A display name that is longer than this is encoded, so that it can be folded. */
+const QUOTED_NAME = 60
+const SIMPLE_ADDRESS = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+$/
+
+/** A field of text that people wrote: Subject. */
+export function textField(name: string, value: string): string {
+  const text = oneLine(value)
+  const used = name.length + 2
+  const written = needsEncoding(text) ? encodeWords(text, used) : foldWords(text, used)
+  return `${name}: ${written}`.trimEnd().concat('\r\n')
+}
+
+/** A field of one mailbox: From, To, Reply-To (RFC 5322, section 3.4). */
+export function mailboxField(name: string, mailbox: Mailbox): string {
+  const address = plain(mailbox.address)
+  const text = oneLine(mailbox.name)
+  if (text === '') {
+    // In angle brackets a quoted local part is read as an address by every reader, bare it is not.
+    return `${name}: ${SIMPLE_ADDRESS.test(address) ? address : `<${address}>`}\r\n`
+  }
+  const used = name.length + 2
+  const display =
+    needsEncoding(text) || text.length > QUOTED_NAME ? encodeWords(text, used) : quotedString(text)
+  return `${name}: ${display}\r\n <${address}>\r\n`
+}
+
+/** A field whose value is ours and printable: Message-ID, Auto-Submitted. */
+export function plainField(name: string, value: string): string {
+  return `${name}: ${plain(value)}\r\n`
+}
+
+/** RFC 5322, section 3.3, in UTC. */
+export function dateField(date: Date): string {
+  return `Date: ${date.toUTCString().replace('GMT', '+0000')}\r\n`
+}
+
+/** Printable ASCII between double quotes (RFC 5322, section 3.2.4). */
+export function quotedString(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}
+
+/** Addresses and ids are printable ASCII by contract; whatever is not must at least not end the line. */
+function plain(value: string): string {
+  return value.replace(/[^\x20-\x7e]/g, '?')
+}

@@ -1,0 +1,74 @@
+import { attemptResult } from './attempt-result.ts'
+import type { AttemptResult } from './connector.ts'
+import { networkFault } from './network-fault.ts'
+import type { SmtpFault } from './smtp-session.ts'
+
+/**
+ * What a failed attempt by SMTP means.
+ *
+ * | what happened | outcome |
+ * | --- | --- |
+ * | 4xx, no connection, a break before the message's end | `retry` |
+ * | 5xx to RCPT, DATA or the message's end; 552 to MAIL; larger than the server's SIZE | `permanent` |
+ * | any other 5xx, authentication, TLS | `retry`, with an alarm: the operator has something to mend |
+ * | a break, or no readable answer, after the message's end | `uncertain` |
+ */
+export function smtpOutcome(fault: SmtpFault): AttemptResult {
+  const { reason, stage, stopped } = fault
+  if (stopped !== null) return attemptResult(stage === 'after_end' ? 'uncertain' : 'retry', stopped)
+  const command = reason?.command ?? ''
+  const reply = reason?.responseCode ?? null
+  const answer = reason?.response ?? null
+  if (stage === 'after_end') {
+    // Only a whole reply to the message's end says what became of it.
+    if (reason?.code !== 'EMESSAGE' || reply === null)
+      return uncertain(reason?.timeoutType !== undefined, answer)
+    if (reply >= 400 && reply < 600) return refused(reply < 500 ? 'retry' : 'permanent', reply, answer)
+    return attemptResult('uncertain', `smtp_${reply}`, { answer })
+  }
+  if (reason?.code === 'EMESSAGE' && reply === null) return attemptResult('permanent', 'message_too_large')
+  if (reason?.code === 'ETLS') return attemptResult('retry', 'tls_failed', { answer, alarm: true })
+  if (reply !== null && reply >= 500) {
+    if (isPermanent(command, reply)) return refused('permanent', reply, answer)
+    const code = isAuthentication(reason?.code, reply) ? 'authentication_failed' : `smtp_${reply}`
+    return attemptResult('retry', code, { answer, alarm: true })
+  }
+  if (reply !== null) return refused('retry', reply, answer)
+  if (reason?.code === 'EAUTH') return attemptResult('retry', 'authentication_failed', { alarm: true })
+  switch (reason?.timeoutType) {
+    case 'CONNECT_TIMEOUT':
+      return attemptResult('retry', 'connection_timeout')
+    case 'GREETING_TIMEOUT':
+      return attemptResult('retry', 'greeting_timeout')
+    case 'UPGRADE_TIMEOUT':
+      return attemptResult('retry', 'tls_timeout')
+    case 'SOCKET_TIMEOUT':
+      return attemptResult('retry', 'answer_timeout')
+    default: {
+      const { code, alarm } = networkFault(reason?.originalCode ?? reason?.code)
+      return attemptResult('retry', code, { alarm })
+    }
+  }
+}
+
+function refused(outcome: 'retry' | 'permanent', reply: number, answer: string | null): AttemptResult {
+  return attemptResult(outcome, `smtp_${reply}`, { answer })
+}
+
+function uncertain(timeout: boolean, answer: string | null): AttemptResult {
+  return attemptResult('uncertain', timeout ? 'answer_timeout' : 'connection_lost_after_data', { answer })
+}
+
+/**
+ * RFC 5321, section 4.2.1: 5xx is final, but only about what it answers. To the greeting, EHLO or MAIL it
+ * speaks of us and not of this message; 552 to MAIL is about its size (RFC 1870).
+ */
+function isPermanent(command: string, reply: number): boolean {
+  if (isAuthentication(undefined, reply)) return false
+  return command === 'RCPT TO' || command === 'DATA' || (command === 'MAIL FROM' && reply === 552)
+}
+
+/** RFC 4954, section 6: these may answer any command, and say that we are not who the server wants. */
+function isAuthentication(code: string | undefined, reply: number): boolean {
+  return code === 'EAUTH' || reply === 530 || reply === 534 || reply === 535 || reply === 538
+}

@@ -1,0 +1,109 @@
+import { Socket } from 'node:net'
+import { connectionError } from './database-error.ts'
+import { answers, dial } from './dial.ts'
+import type { Host, Target } from './target.ts'
+
+/** However alive the host looks, a session that has left a question open for so long is given up. */
+const PATIENCE = 5 * 60_000
+
+export type Dialer = {
+  /** A connection to the primary. It never throws: what went wrong is an error of the connection it gives. */
+  connect(): Promise<Socket>
+  /** Of the open connections, how many there are and how many wait for the server's answer. */
+  use(): { open: number; busy: number }
+  /** Ends every connection at once. */
+  close(): void
+}
+
+/**
+ * Makes a pool's connections and watches over them. The driver, left to itself, loops without a pause over
+ * several hosts, never gives up on one that hangs, and keeps sockets of vanished hosts for good.
+ *
+ * @param findPrimary which of several hosts takes writes; asked again after a connection broke
+ * @param silence milliseconds after which an unanswered question makes a connection suspect: more than the
+ *   server's own timeouts allow a statement. It is dropped where the host does not answer any more. Where it
+ *   does, the session is left to the server: in the wait for a synchronous standby, every dropped one would
+ *   go on holding one of the server's connections.
+ */
+export function createDialer(
+  target: Target,
+  findPrimary: (hosts: Host[]) => Promise<Host>,
+  silence: number,
+): Dialer {
+  const open = new Map<Socket, () => boolean>()
+  let primary: Promise<Host> | null = null
+  let closed = false
+
+  async function connect(): Promise<Socket> {
+    try {
+      primary ??= findPrimary(target.hosts)
+      const asked = primary
+      const host = await asked
+      const socket = await dial(host, target.tls, target.connectTimeout).catch((error: unknown) => {
+        forget(asked)
+        throw error
+      })
+      socket.once('close', () => forget(asked))
+      if (closed) {
+        socket.destroy()
+        throw connectionError('CONNECTION_ENDED', 'The pool is closed')
+      }
+      watch(socket, host)
+      return socket
+    } catch (error) {
+      primary = null
+      return broken(error)
+    }
+  }
+
+  function forget(asked: Promise<Host>): void {
+    if (primary === asked) primary = null
+  }
+
+  function watch(socket: Socket, host: Host): void {
+    // Whatever was written after the last byte that came is a question without an answer.
+    let answered = socket.bytesWritten
+    let suspectSince: number | null = null
+    socket.on('data', () => {
+      answered = socket.bytesWritten
+      suspectSince = null
+    })
+    const waits = () => socket.bytesWritten > answered
+    socket.setTimeout(silence)
+    socket.on('timeout', async () => {
+      if (!waits()) return
+      suspectSince ??= performance.now()
+      const alive = performance.now() - suspectSince < PATIENCE && (await answers(host, silence / 4))
+      if (suspectSince === null || socket.destroyed) return
+      if (alive) socket.setTimeout(silence)
+      else socket.destroy(connectionError('CONNECTION_SILENT', 'The database server fell silent'))
+    })
+    // The driver takes a quiet end during the log-in for a reason to try again at once, without end.
+    socket.once('end', () => {
+      if (!socket.writableEnded) {
+        socket.destroy(connectionError('CONNECTION_CLOSED', 'The database server hung up'))
+      }
+    })
+    open.set(socket, waits)
+    socket.once('close', () => open.delete(socket))
+  }
+
+  return {
+    connect,
+    use: () => ({ open: open.size, busy: [...open.values()].filter((waits) => waits()).length }),
+    close() {
+      closed = true
+      for (const socket of open.keys()) socket.destroy()
+    },
+  }
+}
+
+/**
+ * A connection that fails as soon as somebody listens. The driver would lose the slot of a connection whose
+ * making is rejected.
+ */
+function broken(error: unknown): Socket {
+  const socket = new Socket()
+  setImmediate(() => socket.destroy(error instanceof Error ? error : new Error('Not connected')))
+  return socket
+}

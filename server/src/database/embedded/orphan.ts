@@ -1,0 +1,66 @@
+import { execFileSync } from 'node:child_process'
+import { readFile, stat } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { isAlive } from './hold.ts'
+import { readPidFile } from './socket.ts'
+
+/**
+ * Stops the server that a killed Bellhop has left behind, if there is one. Whoever calls holds the DATA_DIR,
+ * so it is nobody's.
+ * @returns its pid, or null where there was none
+ */
+export async function stopOrphan(cluster: string): Promise<number | null> {
+  const file = await readPidFile(cluster)
+  if (file === null || !(await isServerOf(file.pid, cluster))) return null
+  await endServer(file.pid, () => !isAlive(file.pid))
+  return file.pid
+}
+
+/** A pid may be anyone's by now: it is the server only where it works in the cluster's folder. */
+async function isServerOf(pid: number, cluster: string): Promise<boolean> {
+  if (!isAlive(pid)) return false
+  if (process.platform !== 'linux') return commandOf(pid).includes(`-D ${cluster}`)
+  try {
+    const [theirs, ours] = await Promise.all([stat(`/proc/${pid}/cwd`), stat(cluster)])
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8')
+    return theirs.dev === ours.dev && theirs.ino === ours.ino && name.trim() === 'postgres'
+  } catch {
+    return false
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return execFileSync('ps', ['-p', String(pid), '-o', 'command='], { encoding: 'utf8', timeout: 5000 })
+  } catch {
+    return ''
+  }
+}
+
+/** What is tried to end a server, each for so many milliseconds (PostgreSQL manual, 18.5). */
+const WAYS: [NodeJS.Signals, number][] = [
+  // Fast: sessions are ended, a last checkpoint is made.
+  ['SIGINT', 10_000],
+  // Immediate: the next start recovers from the log.
+  ['SIGQUIT', 5000],
+  ['SIGKILL', 5000],
+]
+
+/** Ends a server, gently first. One that is paused is woken, since it would not hear anything else. */
+export async function endServer(pid: number, ended: () => boolean): Promise<void> {
+  for (const [signal, patience] of WAYS) {
+    if (ended()) return
+    signalTo(pid, signal)
+    signalTo(pid, 'SIGCONT')
+    const deadline = performance.now() + patience
+    while (!ended() && performance.now() < deadline) await pause(10)
+  }
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has gone meanwhile.
+  }
+}

@@ -1,0 +1,87 @@
+import postgres from 'postgres'
+import { withDeadline } from './database-error.ts'
+import { createDialer } from './dialer.ts'
+import { driverOptions } from './driver-options.ts'
+import { type DatabaseEndpoint, targetOf } from './endpoint.ts'
+import { createGate } from './gate.ts'
+import { createPrimaryFinder } from './primary.ts'
+import { sessionSettings } from './session.ts'
+
+export { DatabaseDeadline, describeDatabaseError, isDatabaseAway, withDeadline } from './database-error.ts'
+export type { DatabaseEndpoint } from './endpoint.ts'
+
+/** A pool as the driver makes it. */
+export type Sql = postgres.Sql
+
+/** What stores take as their first argument: the pool or a transaction. The caller decides which. */
+export type Executor = postgres.ISql
+
+export type DatabaseOptions = {
+  /** How many connections at most. */
+  max: number
+  /** How the sessions name themselves in `pg_stat_activity`, unless the URL names them. */
+  applicationName: string
+  /** Milliseconds that the server gives one statement; 10,000 unless told. */
+  statementTimeout?: number
+  /** Milliseconds that a statement waits for another's lock; 2,000 unless told. */
+  lockTimeout?: number
+}
+
+export type Database = {
+  /** The pool. It reconnects by itself, to whichever host is the primary. */
+  readonly sql: Sql
+  /**
+   * Runs `work` within `ms` milliseconds: with the pool free, at once; with all of it in use, when its turn
+   * comes, and not at all where the deadline is first. So a server that hangs is left with at most `max`
+   * statements whose callers have gone.
+   * @throws DatabaseDeadline
+   */
+  run<T>(ms: number, work: (sql: Sql) => PromiseLike<T>): Promise<T>
+  /** For the metrics: open connections, those that wait for an answer, the most there can be, and who queues. */
+  use(): { open: number; busy: number; max: number; waiting: number }
+  /** Lets statements finish for up to 5 s, then ends every connection. Again is no error. */
+  close(): Promise<void>
+}
+
+/** Seconds that a close lets statements finish. */
+const CLOSE_PATIENCE = 5
+
+/**
+ * Opens a pool. Nothing is connected before the first statement.
+ * @throws OperatorError where the endpoint's URL is wrong
+ */
+export function openDatabase(endpoint: DatabaseEndpoint, options: DatabaseOptions): Database {
+  const target = targetOf(endpoint)
+  const statementTimeout = options.statementTimeout ?? 10_000
+  const settings = sessionSettings({
+    applicationName: target.applicationName ?? options.applicationName,
+    statementTimeout,
+    lockTimeout: options.lockTimeout ?? 2000,
+  })
+  const dialer = createDialer(target, createPrimaryFinder(target), statementTimeout + 5000)
+  const sql = postgres(driverOptions(target, options.max, settings, dialer.connect))
+  const gate = createGate(options.max)
+  let closing: Promise<void> | null = null
+
+  return {
+    sql,
+    async run(ms, work) {
+      const started = performance.now()
+      const leave = await gate.enter(ms)
+      const running = start(() => work(sql))
+      // The place is free when the statement has ended, not when its caller has gone.
+      running.then(leave, leave)
+      return await withDeadline(running, ms - (performance.now() - started))
+    },
+    use: () => ({ ...dialer.use(), max: options.max, waiting: gate.waiting() }),
+    close() {
+      closing ??= sql.end({ timeout: CLOSE_PATIENCE }).finally(() => dialer.close())
+      return closing
+    },
+  }
+}
+
+/** Runs it now; one that throws before its first await is a promise that fails. */
+async function start<T>(work: () => PromiseLike<T>): Promise<T> {
+  return await work()
+}

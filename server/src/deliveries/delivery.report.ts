@@ -1,0 +1,121 @@
+import type { Executor } from '../database/pool.ts'
+import { newUuid } from '../ids.ts'
+import type { DeliveryState } from './delivery.store.ts'
+
+/** What an operator sees of a delivery: ids, codes and times, and nothing that a customer wrote. */
+export type DeliveryLine = {
+  deliveryId: string
+  brandId: string
+  ticketId: string
+  messageId: string
+  connector: string
+  state: DeliveryState
+  attempts: number
+  createdAt: Date
+  /** When it is tried next, or its lease ends; null where it is finished. */
+  dueAt: Date | null
+  finishedAt: Date | null
+  /** How the last attempt ended; null where none has. */
+  outcome: string | null
+  code: string | null
+}
+
+export type DeliveryFilter = {
+  states: DeliveryState[]
+  brandId: string | null
+  /** Only those created at least so many seconds ago. */
+  minimumAge: number
+  limit: number
+}
+
+/** Deliveries by state, brand and age, the oldest first. */
+export async function listDeliveries(sql: Executor, filter: DeliveryFilter): Promise<DeliveryLine[]> {
+  return sql<DeliveryLine[]>`
+    ${selectLines(sql)}
+    WHERE d.state IN ${sql(filter.states)}
+      AND (${filter.brandId}::text IS NULL OR d.brand_id = ${filter.brandId})
+      AND d.created_at <= now() - make_interval(secs => ${filter.minimumAge})
+    ORDER BY d.created_at, d.id LIMIT ${filter.limit}`
+}
+
+export type AttemptLine = {
+  number: number
+  outcome: string
+  code: string
+  durationMs: number | null
+  endedAt: Date
+  /** What the desk said. */
+  answer: string | null
+}
+
+/** One delivery with its attempts, by its id alone. */
+export async function showDelivery(
+  sql: Executor,
+  deliveryId: string,
+): Promise<{ delivery: DeliveryLine; attempts: AttemptLine[] } | null> {
+  const [delivery] = await sql<DeliveryLine[]>`${selectLines(sql)} WHERE d.id = ${deliveryId}`
+  if (delivery === undefined) return null
+  const attempts = await sql<AttemptLine[]>`
+    SELECT a.number, a.outcome, a.code, a.duration_ms AS "durationMs", a.ended_at AS "endedAt", w.answer
+    FROM attempts a LEFT JOIN attempt_answers w USING (brand_id, delivery_id, number)
+    WHERE a.brand_id = ${delivery.brandId} AND a.delivery_id = ${deliveryId}
+    ORDER BY a.number`
+  return { delivery, attempts }
+}
+
+function selectLines(sql: Executor) {
+  return sql`
+    SELECT d.id AS "deliveryId", d.brand_id AS "brandId", m.ticket_id AS "ticketId", d.message_id AS "messageId",
+      d.connector, d.state, d.attempts, d.created_at AS "createdAt",
+      CASE WHEN d.finished_at IS NULL THEN d.due_at END AS "dueAt", d.finished_at AS "finishedAt",
+      last.outcome, last.code
+    FROM deliveries d
+    JOIN messages m ON m.brand_id = d.brand_id AND m.id = d.message_id
+    LEFT JOIN LATERAL (
+      SELECT outcome, code FROM attempts a WHERE a.brand_id = d.brand_id AND a.delivery_id = d.id
+      ORDER BY number DESC LIMIT 1
+    ) last ON true`
+}
+
+/**
+ * Has rejected and dead deliveries tried again, for another three days, with an audit entry each.
+ * @param operator the operating system's user name
+ * @param which ids, or all of a state and brand
+ * @returns the ids of those that will be tried
+ */
+export async function retryDeliveries(
+  sql: Executor,
+  operator: string,
+  which: { ids: string[] } | { states: DeliveryState[]; brandId: string | null },
+): Promise<string[]> {
+  const chosen =
+    'ids' in which
+      ? sql`id IN ${sql(which.ids)} AND state IN ('rejected', 'dead')`
+      : sql`state IN ${sql(which.states)} AND (${which.brandId}::text IS NULL OR brand_id = ${which.brandId})`
+  const rows = await sql<{ id: string; brand_id: string; message_id: string; ticket_id: string }[]>`
+    WITH revived AS (
+      UPDATE deliveries SET state = 'pending', due_at = now(), give_up_at = now() + interval '3 days', finished_at = NULL
+      WHERE ${chosen} RETURNING brand_id, id, message_id
+    )
+    SELECT r.*, m.ticket_id FROM revived r JOIN messages m ON m.brand_id = r.brand_id AND m.id = r.message_id`
+  for (const row of rows) {
+    await sql`
+      INSERT INTO audit_entries (brand_id, id, actor, actor_id, action, ticket_id, message_id, delivery_id)
+      VALUES (${row.brand_id}, ${newUuid()}, 'operator', ${operator}, 'delivery.retried',
+        ${row.ticket_id}, ${row.message_id}, ${row.id})`
+  }
+  return rows.map((row) => row.id)
+}
+
+export type DeliveryCount = { brandId: string; state: string; count: number; oldestAge: number }
+
+/** Undelivered, rejected and dead deliveries by brand; each count is read from an index of just those. */
+export async function countDeliveries(sql: Executor): Promise<DeliveryCount[]> {
+  return sql<DeliveryCount[]>`
+    SELECT brand_id AS "brandId", state, count(*)::float8 AS count,
+      extract(epoch FROM now() - min(created_at))::float8 AS "oldestAge"
+    FROM deliveries WHERE state IN ('pending', 'leased') GROUP BY brand_id, state
+    UNION ALL
+    SELECT brand_id, state, count(*)::float8, extract(epoch FROM now() - min(created_at))::float8
+    FROM deliveries WHERE state IN ('rejected', 'dead') GROUP BY brand_id, state`
+}

@@ -1,0 +1,99 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError, type ErrorBody, type ErrorCode, STATUS } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { boundRest } from './rest.ts'
+import type { RouteTable } from './route-table.ts'
+
+/** What Fastify refuses by itself, in our words. */
+const FRAMEWORK: Record<string, [ErrorCode, string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'The request is too large.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported_media_type',
+    'The content type must be application/json in UTF-8.',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'The body is not as long as Content-Length says.'],
+  FST_ERR_BAD_URL: ['bad_request', 'The path is not a valid URL path.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'There is nothing at this path.'],
+}
+
+/** Every error answer has the same body, whoever refused: `{error, message}`. */
+export function registerErrors(app: FastifyInstance, routes: RouteTable, log: Log): void {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const refusal = toAppError(error)
+    if (refusal.code === 'internal_error' || refusal.code === 'unavailable') {
+      log.fault(refusal.code, refusal.cause ?? error, { req_id: request.id })
+    }
+    answer(request, reply, refusal)
+  })
+
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = routes.methodsOf(request.url)
+    const refusal =
+      allowed === null
+        ? new AppError('not_found', 'There is nothing at this path.')
+        : new AppError('method_not_allowed', 'This path does not have this method.', {
+            headers: { allow: allowed.join(', ') },
+          })
+    answer(request, reply, refusal)
+  })
+}
+
+export function answer(request: FastifyRequest, reply: FastifyReply, refusal: AppError): void {
+  request.facts.code = refusal.code
+  boundRest(request.raw)
+  void reply
+    .code(refusal.status)
+    .headers(refusal.headers)
+    .type('application/json; charset=utf-8')
+    .send(refusal.body)
+}
+
+export function toAppError(error: FastifyError | AppError): AppError {
+  if (error instanceof AppError) return error
+  const known = FRAMEWORK[error.code]
+  if (known) return new AppError(known[0], known[1], { cause: error })
+  // A body that broke off: there is nobody to answer, and nothing of ours is wrong.
+  if (error.code === 'ECONNRESET' || error.message === 'aborted') {
+    return new AppError('bad_request', 'The request broke off.', { cause: error })
+  }
+  return new AppError('internal_error', 'Something went wrong here; it was written down.', { cause: error })
+}
+
+/** What Node tells of a request that it cannot parse; the types of Fastify know less of it. */
+type ClientError = Error & { code?: string; rawPacket?: unknown }
+
+/**
+ * Answers what HTTP itself cannot parse, on the bare socket, since there is no request.
+ * @see https://nodejs.org/api/http.html#event-clienterror
+ */
+export function onClientError(error: ClientError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [code, message] = toClientError(error)
+  const body = JSON.stringify({ error: code, message } satisfies ErrorBody)
+  const status = STATUS[code]
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    // What the client still sends goes nowhere.
+    () => socket.destroy(),
+  )
+}
+
+function toClientError(error: ClientError): [ErrorCode, string] {
+  switch (error.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return ['request_timeout', 'The request did not arrive in time.']
+    case 'HPE_HEADER_OVERFLOW':
+      // The limit is one for the request line and the headers; without a line's end it was the line.
+      return Buffer.isBuffer(error.rawPacket) && !error.rawPacket.includes('\n')
+        ? ['uri_too_long', 'The request line is too long.']
+        : ['headers_too_large', 'The headers are too large.']
+    default:
+      return ['bad_request', 'The request is not valid HTTP.']
+  }
+}

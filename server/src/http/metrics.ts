@@ -1,0 +1,131 @@
+import type { FastifyInstance } from 'fastify'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { AttemptMeasure } from '../deliveries/carrier.ts'
+import type { IssuerCall } from './tokens/issuer-call.ts'
+
+/** What the gauges read when Prometheus asks. */
+export type MetricsSource = {
+  /** Deliveries by brand and state but the delivered ones, and the age of the oldest of each in seconds. */
+  deliveries(): Promise<{ brandId: string; state: string; count: number; oldestAge: number }[]>
+  /** Bytes of all blobs. */
+  blobBytes(): Promise<number>
+  pool(): { open: number; busy: number; max: number; waiting: number }
+}
+
+const FAST = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const SLOW = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
+
+/** Every label's values are a bounded set: no person, ticket, path or text of a caller is one. */
+export class Metrics {
+  readonly registry = new Registry()
+  readonly #requests = new Histogram({
+    name: 'bellhop_http_request_duration_seconds',
+    help: 'Requests by method, route and status.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: FAST,
+    registers: [this.registry],
+  })
+  readonly #accepted = new Histogram({
+    name: 'bellhop_ticket_acceptance_duration_seconds',
+    help: 'From a judged request to its COMMIT.',
+    buckets: FAST,
+    registers: [this.registry],
+  })
+  readonly #attempts = new Histogram({
+    name: 'bellhop_delivery_attempt_duration_seconds',
+    help: 'Attempts of deliveries by connector and outcome.',
+    labelNames: ['connector', 'outcome'],
+    buckets: SLOW,
+    registers: [this.registry],
+  })
+  readonly #alarms = new Counter({
+    name: 'bellhop_delivery_alarms_total',
+    help: 'Attempts that failed for something the operator has to mend, by brand.',
+    labelNames: ['brand'],
+    registers: [this.registry],
+  })
+  readonly #issuerCalls = new Counter({
+    name: 'bellhop_issuer_calls_total',
+    help: 'Questions to issuers (keys, discovery, introspection) by issuer and result.',
+    labelNames: ['issuer', 'result'],
+    registers: [this.registry],
+  })
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 20 })
+  }
+
+  /** Adds the gauges that ask the database, with what they ask. */
+  watch(source: MetricsSource): void {
+    const registers = [this.registry]
+    const oldest = new Gauge({
+      name: 'bellhop_oldest_undelivered_age_seconds',
+      help: 'Age of the oldest delivery that is pending or leased, by brand; absent where there is none.',
+      labelNames: ['brand'],
+      registers,
+    })
+    new Gauge({
+      name: 'bellhop_deliveries',
+      help: 'Deliveries that are not delivered, by brand and state.',
+      labelNames: ['brand', 'state'],
+      registers,
+      async collect() {
+        const rows = await source.deliveries()
+        this.reset()
+        oldest.reset()
+        const ages = new Map<string, number>()
+        for (const { brandId, state, count, oldestAge } of rows) {
+          this.set({ brand: brandId, state }, count)
+          if (state === 'pending' || state === 'leased') {
+            ages.set(brandId, Math.max(ages.get(brandId) ?? 0, oldestAge))
+          }
+        }
+        for (const [brand, age] of ages) oldest.set({ brand }, age)
+      },
+    })
+    new Gauge({
+      name: 'bellhop_blob_bytes',
+      help: 'Bytes of all attachments, the same bytes counted once.',
+      registers,
+      async collect() {
+        this.set(await source.blobBytes())
+      },
+    })
+    new Gauge({
+      name: 'bellhop_database_pool',
+      help: 'Connections to the database: open, busy, the most there can be, and statements that wait for one.',
+      labelNames: ['what'],
+      registers,
+      collect() {
+        for (const [what, value] of Object.entries(source.pool())) this.set({ what }, value)
+      },
+    })
+  }
+
+  request(method: string, route: string, status: number, seconds: number): void {
+    this.#requests.observe({ method: METHODS.has(method) ? method : 'other', route, status }, seconds)
+  }
+
+  accepted(seconds: number): void {
+    this.#accepted.observe(seconds)
+  }
+
+  attempt({ brandId, connector, outcome, seconds, alarm }: AttemptMeasure): void {
+    this.#attempts.observe({ connector, outcome }, seconds)
+    if (alarm) this.#alarms.inc({ brand: brandId })
+  }
+
+  issuerCall(call: IssuerCall): void {
+    this.#issuerCalls.inc({ issuer: call.issuer, result: call.fault ?? 'answered' })
+  }
+}
+
+export function metricsRoutes(metrics: Metrics) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.get('/metrics', async (_request, reply) => {
+      const text = await metrics.registry.metrics()
+      return reply.type(metrics.registry.contentType).send(text)
+    })
+  }
+}

@@ -1,0 +1,11 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/
+
+/** The trace id of a well-formed `traceparent` (W3C Trace Context, section 3.2), or a new one of its form. */
+export function requestId(request: IncomingMessage): string {
+  const { traceparent } = request.headers
+  const traced = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined
+  return traced ?? randomUUID().replaceAll('-', '')
+}

@@ -1,0 +1,28 @@
+import type { FastifyInstance } from 'fastify'
+import type { Log } from '../log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** One line and one measurement for each request. The path is the route's pattern, never what was asked for. */
+export function registerRequestLog(app: FastifyInstance, log: Log, metrics: Metrics): void {
+  app.decorateRequest('caller', null)
+  app.decorateRequest('facts')
+  app.addHook('onRequest', (request, reply, done) => {
+    request.facts = {}
+    reply.header('x-request-id', request.id)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    const seconds = reply.elapsedTime / 1000
+    metrics.request(request.method, route, reply.statusCode, seconds)
+    log.info('request', {
+      req_id: request.id,
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      ...request.facts,
+    })
+    done()
+  })
+}

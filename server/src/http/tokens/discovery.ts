@@ -1,0 +1,50 @@
+import { type IssuerAnswer, IssuerCallError, type IssuerCalls } from './issuer-call.ts'
+
+/**
+ * Where an issuer that names only itself keeps its keys: OpenID Connect Discovery 1.0, section 4, and RFC
+ * 8414 where that answers 404.
+ * @throws IssuerCallError also where the document is another issuer's (section 4.3, RFC 8414 section 3.3), or
+ * names keys that are neither at https nor on this machine
+ */
+export async function discoverKeys(issuer: string, calls: IssuerCalls, signal: AbortSignal): Promise<string> {
+  const { json } = await metadata(issuer, calls, signal)
+  const uri = json.jwks_uri
+  if (json.issuer !== issuer || typeof uri !== 'string' || !isSafe(uri))
+    throw new IssuerCallError('invalid', 200)
+  return uri
+}
+
+async function metadata(issuer: string, calls: IssuerCalls, signal: AbortSignal): Promise<IssuerAnswer> {
+  const ask = (url: string) => calls.ask({ issuer, about: 'discovery', url }, signal)
+  try {
+    return await ask(openidUrl(issuer))
+  } catch (error) {
+    if (error instanceof IssuerCallError && error.status === 404) return ask(oauthUrl(issuer))
+    throw error
+  }
+}
+
+/** The path of the issuer stands before the well-known one. */
+export function openidUrl(issuer: string): string {
+  const url = new URL(issuer)
+  return `${url.origin}${withoutLastSlash(url.pathname)}/.well-known/openid-configuration`
+}
+
+/** The path of the issuer stands after the well-known one (RFC 8414, section 3.1). */
+export function oauthUrl(issuer: string): string {
+  const url = new URL(issuer)
+  return `${url.origin}/.well-known/oauth-authorization-server${withoutLastSlash(url.pathname)}`
+}
+
+function withoutLastSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path
+}
+
+function isSafe(uri: string): boolean {
+  const url = URL.parse(uri)
+  return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)))
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+}

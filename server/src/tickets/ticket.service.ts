@@ -1,0 +1,334 @@
+import type { NewTicket, Receipt, Ticket } from '@bellhop/contract'
+import type { BlobFolder } from '../blobs/blob-folder.ts'
+import type { Brand } from '../config.ts'
+import type { OutgoingMessage } from '../connectors/connector.ts'
+import type { Pass } from '../crash-points.ts'
+import { type Database, isDatabaseAway, type Sql } from '../database/pool.ts'
+import type { Carrier, Settled } from '../deliveries/carrier.ts'
+import { type DeliveryState, LEASE } from '../deliveries/delivery.store.ts'
+import { contentTypeOf } from '../deliveries/job.ts'
+import { AppError, unavailable } from '../errors.ts'
+import { fromId, newUuid, toId } from '../ids.ts'
+import { type ReadAttachment, readAttachment } from './attachment.ts'
+import type { Caller } from './caller.ts'
+import {
+  idempotencyConflict,
+  idempotencyKeyRow,
+  idempotencyMismatch,
+  type KeysInFlight,
+} from './idempotency.ts'
+import { type Actor, actorFor, judgeOwner, requireScope, speaksFor } from './owner.ts'
+import { type RequestLimits, readIdempotencyKey, readNewTicket } from './ticket.request.ts'
+import {
+  type IdempotencyKeyRow,
+  insertTicket,
+  isKeyHeld,
+  type NewDeliveryRow,
+  type NewTicketRow,
+  readAttachments,
+  readMessageState,
+  readMessages,
+  readTicket,
+} from './ticket.store.ts'
+import { toTicket } from './ticket.view.ts'
+
+/** How long a request waits for the database, in milliseconds. */
+const STATEMENT_LIMIT_MS = 5000
+
+export type TicketServiceDeps = {
+  database: Database
+  blobs: BlobFolder
+  brands: Map<string, Brand>
+  carrier: Carrier
+  keys: KeysInFlight
+  /** Who holds the leases that this process takes. */
+  holder: string
+  limits: RequestLimits
+  /** Tells the worker of this process that a delivery waits; null where this process has none. */
+  wakeWorker: (() => void) | null
+  /** Hears how many seconds a ticket took from being judged to its COMMIT. */
+  observe: (seconds: number) => void
+  pass: Pass
+}
+
+/** A request that may be accepted: everything was judged but the number of tickets that its person files. */
+export type Admitted = {
+  caller: Caller
+  brand: Brand
+  ticket: NewTicket
+  actor: Actor
+  key: string | null
+}
+
+export type Accepted = { receipt: Receipt; replayed: boolean }
+
+export class TicketService {
+  readonly #deps: TicketServiceDeps
+  /** When a ticket could last not be kept, epoch milliseconds. */
+  lastOutage = 0
+
+  constructor(deps: TicketServiceDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Judges a request: schema, brand, issuer and brand claim, person, scope, in this order.
+   * @throws AppError
+   */
+  admit(caller: Caller, body: unknown, keyHeader: string | string[] | undefined): Admitted {
+    const ticket = readNewTicket(body, this.#deps.limits)
+    const key = readIdempotencyKey(keyHeader)
+    const brand = this.#deps.brands.get(ticket.brand_id)
+    if (brand === undefined)
+      throw new AppError('unknown_brand', 'brand_id is not a brand of this installation.')
+    const actor = judgeOwner(caller, brand, ticket.person_id)
+    return { caller, brand, ticket, actor, key }
+  }
+
+  /**
+   * Accepts a ticket: keeps it, attempts its delivery, and answers within the brand's wait.
+   * @throws AppError `upstream_error` where the desk refused it for good; the ticket is kept all the same
+   */
+  async accept(admitted: Admitted): Promise<Accepted> {
+    const { ticket, key, caller } = admitted
+    const file = ticket.attachment ? await readAttachment(ticket.attachment) : null
+    if (key === null) return this.#keep(admitted, file, null, () => {})
+    const keyRow = idempotencyKeyRow(key, caller.issuer, ticket, file?.sha256 ?? null)
+    const leave = await this.#deps.keys.enter(keyRow)
+    try {
+      return await this.#keep(admitted, file, keyRow, leave)
+    } finally {
+      leave()
+    }
+  }
+
+  /** Reads a ticket for its owner, or for a trusted client of its brand. @throws AppError `not_found` */
+  async read(caller: Caller, ticketId: string): Promise<Ticket> {
+    const uuid = fromId('tkt', ticketId)
+    const brands = [...this.#deps.brands.values()].filter((brand) => speaksFor(caller, brand))
+    if (uuid === null || brands.length === 0) throw notFound()
+    const brandIds = brands.map((brand) => brand.id)
+    const row = await this.#query((sql) => readTicket(sql, brandIds, uuid))
+    const brand = row && this.#deps.brands.get(row.brandId)
+    if (!row || !brand || actorFor(caller, brand, row.personId) === null) throw notFound()
+    requireScope(caller, brand)
+    const [messages, attachments] = await Promise.all([
+      this.#query((sql) => readMessages(sql, row.brandId, uuid)),
+      this.#query((sql) => readAttachments(sql, row.brandId, uuid)),
+    ])
+    return toTicket(row, messages, attachments)
+  }
+
+  async #keep(
+    admitted: Admitted,
+    file: ReadAttachment | null,
+    key: IdempotencyKeyRow | null,
+    committed: () => void,
+  ): Promise<Accepted> {
+    const started = performance.now()
+    const { brand } = admitted
+    if (file !== null) await this.#keepBytes(file)
+    const { carrier } = this.#deps
+    const connector = carrier.connectorOf(brand.id)
+    const place = !connector.atCommit && carrier.take(brand.id)
+    const row = this.#toRow(admitted, file, key, place)
+    let kept = false
+    try {
+      this.#deps.pass('before_commit')
+      const inserted = await this.#query((sql) => insertTicket(sql, row))
+      this.#deps.pass('after_commit')
+      committed()
+      if (inserted.kind === 'taken') {
+        if (!inserted.requestHash.equals(row.key?.requestHash ?? Buffer.alloc(0))) throw idempotencyMismatch()
+        return await this.#replay(brand.id, inserted.messageId)
+      }
+      kept = true
+      this.#deps.observe((performance.now() - started) / 1000)
+      return await this.#answer(admitted, row, file, inserted.createdAt)
+    } finally {
+      if (place && !kept) carrier.leave(brand.id)
+    }
+  }
+
+  /** The ticket is safe: what is left is to say honestly where it stands. */
+  async #answer(
+    { brand, ticket }: Admitted,
+    row: NewTicketRow,
+    file: ReadAttachment | null,
+    createdAt: Date,
+  ): Promise<Accepted> {
+    const { carrier, wakeWorker } = this.#deps
+    const { delivery } = row
+    let settled: Settled
+    switch (delivery.state) {
+      case 'delivered':
+        settled = 'delivered'
+        break
+      case 'leased': {
+        const message = toMessage(row, ticket, file, createdAt)
+        const job = { brandId: brand.id, deliveryId: delivery.deliveryId, attempt: 1, message }
+        settled = await within(carrier.carry(job), brand.wait)
+        break
+      }
+      case 'pending':
+        // Every place at the desk is taken, or it is left alone for now: the worker comes to it in its turn.
+        settled = wakeWorker && brand.wait > 0 ? await this.#awaitWorker(wakeWorker, row, brand.wait) : null
+        break
+    }
+    return { receipt: toReceipt(row.ticketId, row.messageId, settled, false), replayed: false }
+  }
+
+  #awaitWorker(wake: () => void, row: NewTicketRow, wait: number): Promise<Settled> {
+    const settled = this.#deps.carrier.waitFor(row.brandId, row.delivery.deliveryId, wait)
+    wake()
+    return settled
+  }
+
+  async #replay(brandId: string, messageId: string): Promise<Accepted> {
+    const state = await this.#query((sql) => readMessageState(sql, brandId, messageId))
+    if (state === null) throw new Error('an idempotency key names a message that is not there')
+    return { receipt: toReceipt(state.ticketId, messageId, state.state, true), replayed: true }
+  }
+
+  async #keepBytes(file: ReadAttachment): Promise<void> {
+    try {
+      await this.#deps.blobs.put(file.sha256, file.bytes)
+    } catch (error) {
+      // The disk is full or gone: the operator's to mend, and safe to try again.
+      this.lastOutage = Date.now()
+      throw unavailable('The attachment cannot be stored now.', 5, error)
+    }
+  }
+
+  async #query<T>(query: (sql: Sql) => PromiseLike<T>): Promise<T> {
+    try {
+      return await this.#deps.database.run(STATEMENT_LIMIT_MS, query)
+    } catch (error) {
+      if (isKeyHeld(error)) throw idempotencyConflict()
+      if (!isDatabaseAway(error)) throw error
+      this.lastOutage = Date.now()
+      throw unavailable('The database is away.', 2, error)
+    }
+  }
+
+  #toRow(
+    { caller, brand, ticket, actor }: Admitted,
+    file: ReadAttachment | null,
+    key: IdempotencyKeyRow | null,
+    place: boolean,
+  ): NewTicketRow {
+    const messageId = newUuid()
+    return {
+      brandId: brand.id,
+      ticketId: newUuid(),
+      messageId,
+      issuer: caller.issuer,
+      personId: ticket.person_id,
+      requesterEmail: ticket.requester_email,
+      requesterName: ticket.requester_name ?? null,
+      subject: ticket.subject,
+      body: ticket.body,
+      actor: actor.kind,
+      actorId: actor.kind === 'client' ? actor.clientId : null,
+      auditId: newUuid(),
+      delivery: this.#toDeliveryRow(brand, messageId, place),
+      attachments: file === null ? [] : [toAttachmentRow(file)],
+      key,
+    }
+  }
+
+  #toDeliveryRow(brand: Brand, messageId: string, place: boolean): NewDeliveryRow {
+    const connector = this.#deps.carrier.connectorOf(brand.id)
+    const state = connector.atCommit ? 'delivered' : place ? 'leased' : 'pending'
+    return {
+      deliveryId: newUuid(),
+      connector: connector.name,
+      mailMessageId: mailMessageId(brand, messageId),
+      state,
+      lockedBy: state === 'leased' ? this.#deps.holder : null,
+      lease: state === 'leased' ? LEASE : 0,
+    }
+  }
+}
+
+/** `<msg_…@domain of from>`, where the desk is a mailbox. */
+function mailMessageId(brand: Brand, messageId: string): string | null {
+  const { desk } = brand
+  if (desk.connector !== 'smtp') return null
+  return `<${toId('msg', messageId)}@${desk.from.address.slice(desk.from.address.lastIndexOf('@') + 1)}>`
+}
+
+function toAttachmentRow(file: ReadAttachment): NewTicketRow['attachments'][number] {
+  return {
+    attachmentId: newUuid(),
+    filename: file.filename,
+    declaredType: file.declaredType,
+    detectedType: file.detectedType,
+    sha256: Buffer.from(file.sha256, 'hex'),
+    size: file.bytes.length,
+  }
+}
+
+function toMessage(
+  row: NewTicketRow,
+  ticket: NewTicket,
+  file: ReadAttachment | null,
+  createdAt: Date,
+): OutgoingMessage {
+  return {
+    brandId: row.brandId,
+    ticketId: toId('tkt', row.ticketId),
+    messageId: toId('msg', row.messageId),
+    personId: row.personId,
+    requester: { email: row.requesterEmail, name: row.requesterName },
+    subject: ticket.subject,
+    body: ticket.body,
+    createdAt,
+    mailMessageId: row.delivery.mailMessageId,
+    attachments: row.attachments.map((attachment) => ({
+      attachmentId: toId('att', attachment.attachmentId),
+      filename: attachment.filename,
+      contentType: contentTypeOf(attachment.declaredType, attachment.detectedType),
+      size: attachment.size,
+      sha256: attachment.sha256.toString('hex'),
+      read: async () => file?.bytes ?? Buffer.alloc(0),
+    })),
+  }
+}
+
+function toReceipt(
+  ticketId: string,
+  messageId: string,
+  state: DeliveryState | null,
+  replayed: boolean,
+): Receipt {
+  if (state === 'rejected') {
+    throw new AppError(
+      'upstream_error',
+      'The desk refused the ticket for good; it is kept for the operator to see.',
+      {
+        headers: replayed ? { 'idempotency-replayed': 'true' } : {},
+      },
+    )
+  }
+  return {
+    ticket_id: toId('tkt', ticketId),
+    message_id: toId('msg', messageId),
+    status: state === 'delivered' ? 'sent' : 'requested',
+  }
+}
+
+async function within(settled: Promise<Settled>, ms: number): Promise<Settled> {
+  if (ms === 0) return null
+  const { promise, resolve } = Promise.withResolvers<null>()
+  const timer = setTimeout(resolve, ms, null)
+  try {
+    return await Promise.race([settled, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'There is no such ticket.')
+}
