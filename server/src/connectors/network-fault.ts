@@ -30,12 +30,16 @@ const TLS =
 export function networkFault(code: string | undefined): NetworkFault {
   if (code === undefined) return { code: 'connection_lost', alarm: false }
   if (TLS.test(code)) return { code: 'tls_failed', alarm: true }
+  // llhttp's: what answers does not speak HTTP.
+  if (code.startsWith('HPE_')) return { code: 'protocol_error', alarm: true }
   return { code: CODES[code] ?? 'connection_lost', alarm: false }
 }
 
 /** The `code` of a thrown value, its own or that of the first error it gathers (RFC 8305 tries several addresses). */
 export function errorCode(error: unknown): string | undefined {
   if (error instanceof AggregateError && error.errors.length > 0) return errorCode(error.errors[0])
+  // undici gives no code where the answer does not even begin as one of HTTP.
+  if (error instanceof Error && error.name === 'HTTPParserError') return 'HPE_INVALID'
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code
   return undefined
 }

@@ -17,16 +17,17 @@ export function smtpOutcome(fault: SmtpFault): AttemptResult {
   const { reason, stage, stopped } = fault
   if (stopped !== null) return attemptResult(stage === 'after_end' ? 'uncertain' : 'retry', stopped)
   const command = reason?.command ?? ''
-  const reply = reason?.responseCode ?? null
+  const reply = replyCode(reason?.responseCode)
   const answer = reason?.response ?? null
   if (stage === 'after_end') {
     // Only a whole reply to the message's end says what became of it.
-    if (reason?.code !== 'EMESSAGE' || reply === null)
-      return uncertain(reason?.timeoutType !== undefined, answer)
+    if (reason?.code !== 'EMESSAGE') return uncertain(reason?.timeoutType !== undefined, answer)
+    if (reply === null) return attemptResult('uncertain', 'protocol_error', { answer })
     if (reply >= 400 && reply < 600) return refused(reply < 500 ? 'retry' : 'permanent', reply, answer)
     return attemptResult('uncertain', `smtp_${reply}`, { answer })
   }
-  if (reason?.code === 'EMESSAGE' && reply === null) return attemptResult('permanent', 'message_too_large')
+  if (reason?.code === 'EMESSAGE' && command === 'MAIL FROM')
+    return attemptResult('permanent', 'message_too_large')
   if (reason?.code === 'ETLS') return attemptResult('retry', 'tls_failed', { answer, alarm: true })
   if (reply !== null && reply >= 500) {
     if (isPermanent(command, reply)) return refused('permanent', reply, answer)
@@ -35,6 +36,10 @@ export function smtpOutcome(fault: SmtpFault): AttemptResult {
   }
   if (reply !== null) return refused('retry', reply, answer)
   if (reason?.code === 'EAUTH') return attemptResult('retry', 'authentication_failed', { alarm: true })
+  if (reason?.code === 'EPROTOCOL' || reason?.code === 'EENVELOPE' || reason?.code === 'EMESSAGE') {
+    // What answers there does not speak SMTP: most likely the port of something else.
+    return attemptResult('retry', 'protocol_error', { answer, alarm: stage === 'opening' })
+  }
   switch (reason?.timeoutType) {
     case 'CONNECT_TIMEOUT':
       return attemptResult('retry', 'connection_timeout')
@@ -49,6 +54,11 @@ export function smtpOutcome(fault: SmtpFault): AttemptResult {
       return attemptResult('retry', code, { alarm })
     }
   }
+}
+
+/** A reply code of SMTP; a server may write any number (RFC 5321, section 4.2.1). */
+function replyCode(code: number | undefined): number | null {
+  return code !== undefined && code >= 200 && code < 600 ? code : null
 }
 
 function refused(outcome: 'retry' | 'permanent', reply: number, answer: string | null): AttemptResult {

@@ -119,6 +119,7 @@ export async function openSmtpSession(server: SmtpServer, signal: AbortSignal): 
         const info = await step<{ response: string }>(abort, (done) =>
           connection.send(tracked, message, done),
         )
+        if (stage === 'before_end') throw new SmtpFault(stage, EARLY)
         carried += 1
         return info?.response ?? ''
       } catch (error) {
@@ -156,6 +157,9 @@ export function stoppedBy(signal: AbortSignal): 'aborted' | 'attempt_timeout' {
   const deadline = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError'
   return deadline ? 'attempt_timeout' : 'aborted'
 }
+
+/** A server that thanks for a message that it has not seen the end of. */
+const EARLY: NodemailerError = Object.assign(new Error('accepted before the end'), { code: 'EPROTOCOL' })
 
 function* watched(pieces: Iterable<Buffer>, onLastPiece: () => void): Generator<Buffer> {
   yield* pieces

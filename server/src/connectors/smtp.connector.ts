@@ -42,7 +42,7 @@ export function createSmtpConnector(desk: SmtpDesk, timeouts: SmtpTimeouts = SMT
         reused = session.carried > 0
         return session.send(envelope, mail, signal)
       })
-      return attemptResult('delivered', `smtp_${answer.slice(0, 3)}`, { answer })
+      return attemptResult('delivered', `smtp_${/^2\d\d/.exec(answer)?.[0] ?? 250}`, { answer })
     } catch (error) {
       if (!(error instanceof SmtpFault)) throw error
       // Servers close idle sessions when they like. The message's end was not written, so a new session is
@@ -77,6 +77,7 @@ export function createSmtpConnector(desk: SmtpDesk, timeouts: SmtpTimeouts = SMT
 
 /** What to do about the faults that an operator meets first. */
 const ADVICE: Record<string, string> = {
+  protocol_error: 'what answers does not speak SMTP; check the port in desk.url',
   connection_refused: 'nothing listens there; check host and port in desk.url',
   connection_timeout: 'the host does not answer; check host and port in desk.url, and the firewall',
   greeting_timeout: 'the host does not greet; a port for TLS from the start needs smtps:// in desk.url',

@@ -1,15 +1,13 @@
-import { once } from 'node:events'
-import net from 'node:net'
 import { Readable } from 'node:stream'
-import tls from 'node:tls'
 import { Webhook } from 'standardwebhooks'
 import { Agent, type Dispatcher } from 'undici'
 import type { WebhookDesk } from '../config.ts'
 import { attemptResult } from './attempt-result.ts'
-import { ANSWER_LIMIT, type AttemptResult, type Connector, type Verdict } from './connector.ts'
+import { ANSWER_LIMIT, type AttemptResult, type Connector } from './connector.ts'
 import { errorCode, networkFault } from './network-fault.ts'
 import { composeWebhook } from './webhook-message.ts'
 import { webhookOutcome } from './webhook-outcome.ts'
+import { reach } from './webhook-reach.ts'
 
 /** In milliseconds. */
 export type WebhookTimeouts = {
@@ -150,24 +148,4 @@ async function readAnswer(body: Dispatcher.ResponseData['body'], wait: number): 
 function header(headers: Dispatcher.ResponseData['headers'], name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value[0] : value
-}
-
-/** Standard Webhooks knows no call without effect, so only the way to the desk is tried. */
-async function reach(url: URL, signal: AbortSignal): Promise<Verdict> {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const secure = url.protocol === 'https:'
-  const port = Number(url.port) || (secure ? 443 : 80)
-  const socket = secure
-    ? tls.connect({ host, port, ...(net.isIP(host) === 0 ? { servername: host } : {}) })
-    : net.connect({ host, port })
-  socket.on('error', () => {})
-  try {
-    await once(socket, secure ? 'secureConnect' : 'connect', { signal })
-    return { ok: true, detail: 'the desk can be reached; the secret is tried only by the first ticket' }
-  } catch (error) {
-    const code = signal.aborted ? 'connection_timeout' : networkFault(errorCode(error)).code
-    return { ok: false, detail: `${code}: check host and port in desk.url, its certificate and the firewall` }
-  } finally {
-    socket.destroy()
-  }
 }

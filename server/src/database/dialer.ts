@@ -1,10 +1,14 @@
 import { Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { connectionError } from './database-error.ts'
 import { answers, dial } from './dial.ts'
 import type { Host, Target } from './target.ts'
 
-/** However alive the host looks, a session that has left a question open for so long is given up. */
+/** However alive the host looks, a session that has left a question open for so many milliseconds is given up. */
 const PATIENCE = 5 * 60_000
+
+/** Milliseconds that a connection must last for the next to be tried without a wait. */
+const GOOD_LIFE = 500
 
 export type Dialer = {
   /** A connection to the primary. It never throws: what went wrong is an error of the connection it gives. */
@@ -15,35 +19,38 @@ export type Dialer = {
   close(): void
 }
 
+export type DialerOptions = {
+  /** Which of several hosts takes writes; asked again after a connection broke. */
+  findPrimary: (hosts: Host[]) => Promise<Host>
+  /**
+   * Milliseconds after which an unanswered question makes a connection suspect: more than the server's own
+   * timeouts allow a statement. It is dropped where the host does not answer any more. Where it does, the
+   * session is left to the server: in the wait for a synchronous standby, every dropped one would go on
+   * holding one of the server's connections.
+   */
+  silence: number
+  /** Called when a connection ends that we did not end. */
+  onBroken: () => void
+  /** How many connections in a row did not last; several dialers of one database count together. */
+  failures: { count: number }
+}
+
 /**
  * Makes a pool's connections and watches over them. The driver, left to itself, loops without a pause over
  * several hosts, never gives up on one that hangs, and keeps sockets of vanished hosts for good.
- *
- * @param findPrimary which of several hosts takes writes; asked again after a connection broke
- * @param silence milliseconds after which an unanswered question makes a connection suspect: more than the
- *   server's own timeouts allow a statement. It is dropped where the host does not answer any more. Where it
- *   does, the session is left to the server: in the wait for a synchronous standby, every dropped one would
- *   go on holding one of the server's connections.
  */
-export function createDialer(
-  target: Target,
-  findPrimary: (hosts: Host[]) => Promise<Host>,
-  silence: number,
-): Dialer {
+export function createDialer(target: Target, options: DialerOptions): Dialer {
   const open = new Map<Socket, () => boolean>()
   let primary: Promise<Host> | null = null
   let closed = false
 
   async function connect(): Promise<Socket> {
     try {
-      primary ??= findPrimary(target.hosts)
+      if (options.failures.count > 0) await pause(backOff(options.failures.count))
+      primary ??= options.findPrimary(target.hosts)
       const asked = primary
       const host = await asked
-      const socket = await dial(host, target.tls, target.connectTimeout).catch((error: unknown) => {
-        forget(asked)
-        throw error
-      })
-      socket.once('close', () => forget(asked))
+      const socket = await dial(host, target.tls, target.connectTimeout)
       if (closed) {
         socket.destroy()
         throw connectionError('CONNECTION_ENDED', 'The pool is closed')
@@ -52,12 +59,9 @@ export function createDialer(
       return socket
     } catch (error) {
       primary = null
+      options.failures.count++
       return broken(error)
     }
-  }
-
-  function forget(asked: Promise<Host>): void {
-    if (primary === asked) primary = null
   }
 
   function watch(socket: Socket, host: Host): void {
@@ -69,13 +73,13 @@ export function createDialer(
       suspectSince = null
     })
     const waits = () => socket.bytesWritten > answered
-    socket.setTimeout(silence)
+    socket.setTimeout(options.silence)
     socket.on('timeout', async () => {
       if (!waits()) return
       suspectSince ??= performance.now()
-      const alive = performance.now() - suspectSince < PATIENCE && (await answers(host, silence / 4))
+      const alive = performance.now() - suspectSince < PATIENCE && (await answers(host, options.silence / 4))
       if (suspectSince === null || socket.destroyed) return
-      if (alive) socket.setTimeout(silence)
+      if (alive) socket.setTimeout(options.silence)
       else socket.destroy(connectionError('CONNECTION_SILENT', 'The database server fell silent'))
     })
     // The driver takes a quiet end during the log-in for a reason to try again at once, without end.
@@ -84,8 +88,19 @@ export function createDialer(
         socket.destroy(connectionError('CONNECTION_CLOSED', 'The database server hung up'))
       }
     })
+    const since = performance.now()
     open.set(socket, waits)
-    socket.once('close', () => open.delete(socket))
+    socket.once('close', () => {
+      open.delete(socket)
+      primary = null
+      const ours = closed || socket.writableEnded
+      if (performance.now() - since >= GOOD_LIFE || ours) options.failures.count = 0
+      else options.failures.count++
+      if (!ours) options.onBroken()
+    })
+    setTimeout(() => {
+      if (!socket.destroyed) options.failures.count = 0
+    }, GOOD_LIFE).unref()
   }
 
   return {
@@ -96,6 +111,11 @@ export function createDialer(
       for (const socket of open.keys()) socket.destroy()
     },
   }
+}
+
+/** Milliseconds before a connection is tried again: 50 at first, never more than 1,000, so that an outage ends soon. */
+function backOff(failures: number): number {
+  return (0.5 + Math.random() / 2) * Math.min(50 * 2 ** failures, 1000)
 }
 
 /**

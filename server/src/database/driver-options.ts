@@ -35,7 +35,8 @@ export function driverOptions(
     idle_timeout: 0,
     // A connection that has carried a leak of the server's for an hour is renewed.
     max_lifetime: 60 * (45 + Math.random() * 30),
-    backoff: backOff,
+    // The waits between attempts to connect are ours, too.
+    backoff: () => 0,
     prepare: true,
     fetch_types: false,
     debug: false,
@@ -43,9 +44,4 @@ export function driverOptions(
     connection: target.options === null ? settings : { ...settings, options: target.options },
     onnotice: () => {},
   }
-}
-
-/** Between attempts to connect, in seconds: 50 ms at first, never more than 1 s, so that an outage ends soon. */
-function backOff(retries: number): number {
-  return (0.5 + Math.random() / 2) * Math.min(0.1 * 2 ** retries, 1)
 }

@@ -1,7 +1,6 @@
-import postgres from 'postgres'
+import type postgres from 'postgres'
 import { withDeadline } from './database-error.ts'
-import { createDialer } from './dialer.ts'
-import { driverOptions } from './driver-options.ts'
+import { createDriverPool, type DriverPool } from './driver-pool.ts'
 import { type DatabaseEndpoint, targetOf } from './endpoint.ts'
 import { createGate } from './gate.ts'
 import { createPrimaryFinder } from './primary.ts'
@@ -43,9 +42,6 @@ export type Database = {
   close(): Promise<void>
 }
 
-/** Seconds that a close lets statements finish. */
-const CLOSE_PATIENCE = 5
-
 /**
  * Opens a pool. Nothing is connected before the first statement.
  * @throws OperatorError where the endpoint's URL is wrong
@@ -58,10 +54,44 @@ export function openDatabase(endpoint: DatabaseEndpoint, options: DatabaseOption
     statementTimeout,
     lockTimeout: options.lockTimeout ?? 2000,
   })
-  const dialer = createDialer(target, createPrimaryFinder(target), statementTimeout + 5000)
-  const sql = postgres(driverOptions(target, options.max, settings, dialer.connect))
+  const silence = statementTimeout + 5000
+  const findPrimary = createPrimaryFinder(target)
+  const failures = { count: 0 }
   const gate = createGate(options.max)
-  let closing: Promise<void> | null = null
+  const closing = new AbortController()
+  const retired = new Set<Promise<void>>()
+  let closed: Promise<void> | null = null
+
+  function openPool(): DriverPool {
+    const pool = createDriverPool(target, options.max, settings, {
+      findPrimary,
+      silence,
+      failures,
+      onBroken: () => replace(pool),
+    })
+    return pool
+  }
+
+  /**
+   * A connection of the driver's that broke keeps the statement it was at, and the error that came with the
+   * break: after the reconnect it fails a statement that has nothing to do with it. So a pool with a broken
+   * connection is replaced by a new one, and the old one finishes what it has under way.
+   */
+  function replace(broken: DriverPool): void {
+    if (broken !== current || closed !== null) return
+    current = openPool()
+    const ending = broken.retire(silence, closing.signal)
+    retired.add(ending)
+    ending.finally(() => retired.delete(ending))
+  }
+
+  let current = openPool()
+
+  /** Stands for the current pool, whichever that is when it is called. */
+  const sql: Sql = new Proxy(current.sql, {
+    apply: (_target, _this, args) => Reflect.apply(current.sql, undefined, args),
+    get: (_target, key) => Reflect.get(current.sql, key),
+  })
 
   return {
     sql,
@@ -73,10 +103,13 @@ export function openDatabase(endpoint: DatabaseEndpoint, options: DatabaseOption
       running.then(leave, leave)
       return await withDeadline(running, ms - (performance.now() - started))
     },
-    use: () => ({ ...dialer.use(), max: options.max, waiting: gate.waiting() }),
+    use: () => ({ ...current.use(), max: options.max, waiting: gate.waiting() }),
     close() {
-      closing ??= sql.end({ timeout: CLOSE_PATIENCE }).finally(() => dialer.close())
-      return closing
+      closed ??= (async () => {
+        closing.abort()
+        await Promise.all([current.close(), ...retired])
+      })()
+      return closed
     },
   }
 }

@@ -111,10 +111,11 @@ export async function startFaultSmtpServer(): Promise<FaultSmtpServer> {
         if (inData) {
           const end = pending.indexOf('\r\n.\r\n')
           if (end === -1) {
-            if (pending.length > 0 && server.faults.has('body')) answer('body', '')
+            if (pending.length > 2 && server.faults.has('body')) answer('body', '')
             return
           }
-          server.messages.push(pending.slice(0, end + 2))
+          // Empty: the client ends a message that has nobody to go to, as RFC 2920, section 3.1 has it.
+          if (end > 0) server.messages.push(pending.slice(2, end + 2))
           pending = pending.slice(end + 5)
           inData = false
           answer('dot', USUAL.dot)
@@ -126,6 +127,8 @@ export async function startFaultSmtpServer(): Promise<FaultSmtpServer> {
         pending = pending.slice(end + 2)
         server.commands.push(line)
         command(line.slice(0, 4).toUpperCase())
+        // The line break before a message's first line counts for its end.
+        if (inData) pending = `\r\n${pending}`
       }
     })
 

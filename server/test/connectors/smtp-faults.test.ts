@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import net from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { SmtpDesk } from '../../src/config.ts'
 import type { Connector, Outcome } from '../../src/connectors/connector.ts'
 import { createSmtpConnector } from '../../src/connectors/smtp.connector.ts'
 import {
@@ -11,7 +10,7 @@ import {
 } from './fault-smtp-server.ts'
 import { NEVER, outgoingAttachment, outgoingMessage } from './outgoing-message.ts'
 
-const SHORT = { connect: 400, greeting: 200, answer: 250, attempt: 500 }
+const SHORT = { connect: 400, greeting: 300, answer: 400, attempt: 800 }
 
 const opened: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -24,16 +23,18 @@ async function start(): Promise<FaultSmtpServer> {
   return server
 }
 
-function connect(port: number, credentials = ''): Connector {
-  const connector = createSmtpConnector(
-    {
-      connector: 'smtp',
-      url: `smtp://${credentials}127.0.0.1:${port}`,
-      from: { name: '', address: 'support@acme.example' },
-      to: { name: '', address: 'helpdesk@acme.example' },
-    },
-    SHORT,
-  )
+function create(port: number, credentials = '', scheme = 'smtp'): Connector {
+  const desk: SmtpDesk = {
+    connector: 'smtp',
+    url: `${scheme}://${credentials}127.0.0.1:${port}`,
+    from: { name: '', address: 'support@acme.example' },
+    to: { name: '', address: 'helpdesk@acme.example' },
+  }
+  return createSmtpConnector(desk, SHORT)
+}
+
+function connect(port: number, scheme = 'smtp'): Connector {
+  const connector = create(port, '', scheme)
   opened.push(() => connector.close())
   return connector
 }
@@ -50,7 +51,7 @@ type Row = [
 const rows: Row[] = [
   ['banner', { reply: '421 busy', thenDrop: true }, 'retry', 'smtp_421', false, 0],
   ['banner', { reply: '554 no service here' }, 'retry', 'smtp_554', true, 0],
-  ['banner', { reply: 'HTTP/1.1 400 Bad Request' }, 'retry', 'connection_lost', false, 0],
+  ['banner', { reply: 'HTTP/1.1 400 Bad Request' }, 'retry', 'protocol_error', true, 0],
   ['banner', 'drop', 'retry', 'connection_lost', false, 0],
   ['banner', 'reset', 'retry', 'connection_lost', false, 0],
   ['banner', 'stall', 'retry', 'greeting_timeout', false, 0],
@@ -90,13 +91,17 @@ const rows: Row[] = [
   ['data', 'stall', 'retry', 'answer_timeout', false, 0],
   ['data', 'drip', 'retry', 'attempt_timeout', false, 0],
   ['body', 'reset', 'retry', 'connection_lost', false, 0],
+  ['body', { reply: '552 too big' }, 'permanent', 'smtp_552', false, 0],
+  ['body', { reply: '250 thanks' }, 'retry', 'protocol_error', false, 0],
   ['dot', { reply: '250 queued' }, 'delivered', 'smtp_250', false, 1],
   ['dot', { reply: '250 queued', thenDrop: true }, 'delivered', 'smtp_250', false, 1],
   ['dot', { reply: '452 disk full' }, 'retry', 'smtp_452', false, 1],
   ['dot', { reply: '421 closing', thenDrop: true }, 'retry', 'smtp_421', false, 1],
   ['dot', { reply: '552 too big' }, 'permanent', 'smtp_552', false, 1],
   ['dot', { reply: '554 spam' }, 'permanent', 'smtp_554', false, 1],
-  ['dot', { reply: 'what?' }, 'uncertain', 'connection_lost_after_data', false, 1],
+  ['dot', { reply: 'what?' }, 'uncertain', 'protocol_error', false, 1],
+  ['dot', { reply: '55012345 what?' }, 'uncertain', 'protocol_error', false, 1],
+  ['dot', { reply: '354 more?' }, 'uncertain', 'smtp_354', false, 1],
   ['dot', 'drop', 'uncertain', 'connection_lost_after_data', false, 1],
   ['dot', 'reset', 'uncertain', 'connection_lost_after_data', false, 1],
   ['dot', 'stall', 'uncertain', 'answer_timeout', false, 1],
@@ -110,8 +115,8 @@ describe.each([
   ['one command at a time', [], rows],
   ['with PIPELINING', ['PIPELINING', '8BITMIME'], rows.filter(([stage]) => ENVELOPE.has(stage))],
 ])('a mail server that does one thing wrong, %s', (_, extensions, cases) => {
-  test.each(cases)('%s: %j is %s (%s)', async (stage, fault, outcome, code, alarm, arrived) => {
-    const server = await start()
+  test.concurrent.each(cases)('%s: %j is %s (%s)', async (stage, fault, outcome, code, alarm, arrived) => {
+    const server = await startFaultSmtpServer()
     server.extensions = [...extensions]
     if (stage === 'starttls') server.extensions.push('STARTTLS')
     if (stage === 'auth') server.extensions.push('AUTH PLAIN')
@@ -119,11 +124,17 @@ describe.each([
     const content = Buffer.alloc(stage === 'body' ? 9 * 1024 * 1024 : 10)
     const message = outgoingMessage({ attachments: [outgoingAttachment(content)] })
     const begun = performance.now()
-    const result = await connect(server.port, stage === 'auth' ? 'desk:secret@' : '').send(message, NEVER)
-    expect(performance.now() - begun).toBeLessThan(5000)
-    expect(result).toMatchObject({ outcome, code, alarm })
-    expect(server.messages).toHaveLength(arrived)
-    expect(server.connections).toBe(1)
+    const connector = create(server.port, stage === 'auth' ? 'desk:secret@' : '')
+    try {
+      const result = await connector.send(message, NEVER)
+      expect(performance.now() - begun).toBeLessThan(5000)
+      expect(result).toMatchObject({ outcome, code, alarm })
+      expect(server.messages).toHaveLength(arrived)
+      expect(server.connections).toBe(1)
+    } finally {
+      await connector.close()
+      await server.close()
+    }
   })
 })
 
@@ -138,13 +149,11 @@ test('nothing listens: the attempt is repeated later', async () => {
   expect((await connect(server.port).verify(NEVER)).detail).toContain('connection_refused')
 })
 
-test('a server that takes the connection and nothing more is given up in time', async () => {
-  const listener = net.createServer((socket) => socket.pause()).listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  opened.push(async () => void listener.close())
-  const address = listener.address()
-  const port = typeof address === 'object' ? (address?.port ?? 0) : 0
-  expect(await connect(port).send(outgoingMessage(), NEVER)).toMatchObject({ outcome: 'retry' })
+test('a server that takes the connection and never finishes TLS is given up in time', async () => {
+  const server = await start()
+  server.faults.set('banner', 'stall')
+  const result = await connect(server.port, 'smtps').send(outgoingMessage(), NEVER)
+  expect(result).toMatchObject({ outcome: 'retry', code: 'connection_timeout', alarm: false })
 })
 
 test('what the server said is kept, bounded and without control characters', async () => {

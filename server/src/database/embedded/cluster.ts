@@ -1,4 +1,16 @@
-import { chmod, chown, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  lchown,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../../errors.ts'
 import type { Binaries } from './binaries.ts'
@@ -23,7 +35,7 @@ export async function ensureCluster(
 ): Promise<void> {
   const version = await readFile(join(layout.cluster, 'PG_VERSION'), 'utf8').catch(() => null)
   if (version !== null) {
-    if (Number(version) === binaries.major) return
+    if (Number(version) === binaries.major) return await takeOver(layout.cluster, user)
     throw new OperatorError(
       `DATA_DIR: the database is of PostgreSQL ${Number(version)} and this program brings ${binaries.major}: ` +
         'dump it with the Bellhop that made it, and restore it into a new DATA_DIR',
@@ -37,6 +49,17 @@ export async function ensureCluster(
   await writePgHba(draft)
   await rename(draft, layout.cluster)
   await syncFolder(layout.dataDir)
+}
+
+/** Gives a cluster that was restored by a plain copy the owner and the mode that PostgreSQL insists on. */
+async function takeOver(cluster: string, user: ServerUser): Promise<void> {
+  const { uid, mode } = await stat(cluster)
+  if ((mode & 0o077) !== 0) await chmod(cluster, 0o700)
+  if (user === null || uid === user.uid) return
+  await chown(cluster, user.uid, user.gid)
+  for (const name of await readdir(cluster, { recursive: true })) {
+    await lchown(join(cluster, name), user.uid, user.gid)
+  }
 }
 
 function draftPrefix(layout: Layout): string {

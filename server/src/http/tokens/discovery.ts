@@ -1,3 +1,4 @@
+import { isCallableUrl } from '../../config.ts'
 import { type IssuerAnswer, IssuerCallError, type IssuerCalls } from './issuer-call.ts'
 
 /**
@@ -9,7 +10,7 @@ import { type IssuerAnswer, IssuerCallError, type IssuerCalls } from './issuer-c
 export async function discoverKeys(issuer: string, calls: IssuerCalls, signal: AbortSignal): Promise<string> {
   const { json } = await metadata(issuer, calls, signal)
   const uri = json.jwks_uri
-  if (json.issuer !== issuer || typeof uri !== 'string' || !isSafe(uri))
+  if (json.issuer !== issuer || typeof uri !== 'string' || !isCallableUrl(uri))
     throw new IssuerCallError('invalid', 200)
   return uri
 }
@@ -38,13 +39,4 @@ export function oauthUrl(issuer: string): string {
 
 function withoutLastSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path
-}
-
-function isSafe(uri: string): boolean {
-  const url = URL.parse(uri)
-  return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)))
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }
