@@ -24,10 +24,10 @@ export async function withFolder(work: (folder: string) => Promise<void>): Promi
 }
 
 /** The product as it is started, its log going to a file. */
-export function startBellhop(dataDir: string): Promise<RunningServer> {
+export function startBellhop(dataDir: string, profile: string[] = []): Promise<RunningServer> {
   return run(
     process.execPath,
-    ['server/src/main.ts', 'start'],
+    [...profile, 'server/src/main.ts', 'start'],
     dataDir,
     /"url":"http:\/\/127\.0\.0\.1:(\d+)"/,
   )

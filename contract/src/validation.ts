@@ -1,4 +1,4 @@
-import { Compile } from 'typebox/compile'
+import { Compile } from 'typebox/schema'
 import Format from 'typebox/format'
 import { isMailbox } from './email.ts'
 import { NewTicket } from './ticket.ts'
@@ -18,7 +18,7 @@ export type Fault = { field: string; expected: string }
  */
 export function checkNewTicket(body: unknown): Fault[] {
   if (newTicket.Check(body)) return []
-  return newTicket.Errors(body).flatMap((error) => {
+  return newTicket.Errors(body)[1].flatMap((error) => {
     const field = error.instancePath.slice(1).replaceAll('/', '.')
     if (error.keyword === 'required') {
       const missing = (error.params as { requiredProperties: string[] }).requiredProperties

@@ -7,8 +7,9 @@ import { Admission } from './http/admission.ts'
 import { contentGuard, registerJsonParser } from './http/content.ts'
 import { registerCors } from './http/cors.ts'
 import { docsRoutes } from './http/docs.ts'
-import { answer, onClientError, registerErrors } from './http/errors.ts'
+import { answer, onClientError, onConnect, registerErrors } from './http/errors.ts'
 import { healthRoutes, type Readiness } from './http/health.ts'
+import { hasOneHost } from './http/host.ts'
 import { type Metrics, metricsRoutes } from './http/metrics.ts'
 import { registerRateLimit } from './http/rate-limit.ts'
 import { requestId } from './http/request-id.ts'
@@ -21,15 +22,23 @@ import type { TicketService } from './tickets/ticket.service.ts'
 
 const URL_LIMIT = 8 * 1024
 const HEADERS_LIMIT = 16 * 1024
-const HEADERS_TIMEOUT_MS = 10_000
-/** 26 MiB at 2 Mbit/s. */
-const REQUEST_TIMEOUT_MS = 120_000
 const KEEP_ALIVE_MS = 72_000
 /** Above this the process is so late that a new ticket would only make it later. */
 const EVENT_LOOP_DELAY_MS = 1000
 const IN_FLIGHT = { requests: 1000, bytes: 256 * 1024 * 1024 }
+const TIMEOUTS: HttpTimeouts = { headers: 10_000, request: 120_000, checkEvery: 2000 }
 /** What must answer also when the server is full. */
 const PROBES = new Set(['/healthz', '/readyz', '/metrics'])
+
+/** Milliseconds. */
+export type HttpTimeouts = {
+  /** Within which a request's headers must have arrived. */
+  headers: number
+  /** Within which all of it must have arrived: 26 MiB at 2 Mbit/s, unless told. */
+  request: number
+  /** How often it is looked who is late. */
+  checkEvery: number
+}
 
 export type AppDeps = {
   version: string
@@ -42,15 +51,16 @@ export type AppDeps = {
   origins: ReadonlySet<string>
   /** Bytes of a request on the wire. */
   maxRequestBytes: number
+  timeouts?: HttpTimeouts
 }
 
 /** The whole HTTP surface, the same in production and in tests. Every plugin and route is named here. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> {
-  const { log, metrics, maxRequestBytes } = deps
+  const { log, metrics, maxRequestBytes, timeouts = TIMEOUTS } = deps
   const app: FastifyInstance<Server> = fastify<Server>({
     genReqId: requestId,
     bodyLimit: maxRequestBytes,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: timeouts.request,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // What comes on an open connection while the server closes is answered as ever; the answer closes it.
     return503OnClosing: false,
@@ -58,6 +68,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
     routerOptions: { maxParamLength: URL_LIMIT },
     frameworkErrors: (error, request, reply) => {
       request.facts = {}
+      reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
       answer(
         request,
         reply,
@@ -65,23 +76,29 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
       )
     },
     http: {
+      // Node would answer by itself, without a body.
+      requireHostHeader: false,
       maxHeaderSize: HEADERS_LIMIT,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: 2000,
+      headersTimeout: timeouts.headers,
+      connectionsCheckingInterval: timeouts.checkEvery,
     },
   })
   // Node would invite the body (100 Continue) before the token is judged.
   app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
+  // Nor does it answer other expectations in our words; they may be ignored (RFC 9110, section 10.1.1).
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  app.server.on('connect', onConnect)
 
   const routes = new RouteTable()
   routes.watch(app)
   registerRequestLog(app, log, metrics)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff')
-    const tooLong = request.raw.url !== undefined && request.raw.url.length > URL_LIMIT
-    done(
-      tooLong ? new AppError('uri_too_long', `The path and query are over ${URL_LIMIT} bytes.`) : undefined,
-    )
+    if (request.raw.url !== undefined && request.raw.url.length > URL_LIMIT) {
+      done(new AppError('uri_too_long', `The path and query are over ${URL_LIMIT} bytes.`))
+      return
+    }
+    done(hasOneHost(request.raw) ? undefined : new AppError('bad_request', 'There must be one Host header.'))
   })
   registerCors(app, deps.origins)
   registerErrors(app, routes, log)

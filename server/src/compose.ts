@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { buildApp } from './app.ts'
+import { buildApp, type HttpTimeouts } from './app.ts'
 import { sumBlobs } from './blobs/blob.store.ts'
 import { BlobFolder } from './blobs/blob-folder.ts'
 import type { Brand, Config } from './config.ts'
@@ -28,6 +28,7 @@ import { createReadiness } from './http/readiness.ts'
 import { createTokenJudge, type TokenJudge } from './http/tokens/tokens.ts'
 import type { Log } from './log.ts'
 import { KeysInFlight } from './tickets/idempotency.ts'
+import { Intake } from './tickets/intake.ts'
 import { TicketService } from './tickets/ticket.service.ts'
 import { VERSION } from './version.ts'
 
@@ -35,6 +36,8 @@ import { VERSION } from './version.ts'
 const DELIVERY_STATEMENT_MS = 10_000
 /** Milliseconds for what is in flight when the process is told to stop. */
 const GRACE_MS = 7000
+/** Milliseconds for the answers that waited for it. */
+const LAST_ANSWERS_MS = 300
 
 /** What this process does: answer requests, carry what is due, or both. */
 export type Roles = { api: boolean; worker: boolean }
@@ -49,6 +52,9 @@ export type ComposeDeps = {
   random?: () => number
   /** Only tests of crashes have one. */
   pass?: Pass
+  /** Milliseconds between renewals of the leases. */
+  renewEvery?: number
+  timeouts?: HttpTimeouts
 }
 
 export type Bellhop = {
@@ -63,7 +69,16 @@ export type Bellhop = {
 
 /** Builds everything once, from the configuration to a program that runs; the one place that says who gets what. */
 export async function compose(deps: ComposeDeps): Promise<Bellhop> {
-  const { config, endpoint, roles, log, now = Date.now, random = Math.random, pass = neverCrash } = deps
+  const {
+    config,
+    endpoint,
+    roles,
+    log,
+    now = Date.now,
+    random = Math.random,
+    pass = neverCrash,
+    timeouts,
+  } = deps
   const { environment } = config
   const { brands, issuers } = config.brands
   const holder = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
@@ -94,16 +109,19 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
     random,
     now: () => performance.now(),
     pass,
+    ...(deps.renewEvery === undefined ? {} : { renewEvery: deps.renewEvery }),
   })
   const places = new Map(brands.map((brand) => [brand.id, placeOf(brand)]))
   const worker = new Worker({
     carrier,
     claim: async (free) => {
-      const requests = [...free].flatMap(([brandId, limit]): ClaimRequest[] => {
+      const requests = [...free.ofBrand].flatMap(([brandId, limit]): ClaimRequest[] => {
         const place = places.get(brandId)
         return place ? [{ brandId, limit, ...place }] : []
       })
-      const rows = await run(DELIVERY_STATEMENT_MS, (sql) => claimDeliveries(sql, holder, requests))
+      const rows = await run(DELIVERY_STATEMENT_MS, (sql) =>
+        claimDeliveries(sql, holder, requests, free.inAll),
+      )
       return rows.map((row) => toJob(row, blobs))
     },
     log,
@@ -117,6 +135,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
     judge = createTokenJudge({ issuers, now, onIssuerCall: (call) => metrics.issuerCall(call) })
     const service = new TicketService({
       database,
+      intake: new Intake(database),
       blobs,
       brands: new Map(brands.map((brand) => [brand.id, brand])),
       carrier,
@@ -136,6 +155,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       log,
       origins: new Set(brands.flatMap((brand) => brand.origins)),
       maxRequestBytes: environment.limits.requestBytes,
+      ...(timeouts ? { timeouts } : {}),
     })
   }
 
@@ -148,11 +168,23 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       upkeep.start()
     },
     async close() {
-      await Promise.all([app?.close(), worker.stop(), upkeep.stop(), carrier.close(GRACE_MS)])
+      const lastClaim = worker.stop()
+      const drained = Promise.all([app?.close(), lastClaim, upkeep.stop()])
+      await carrier.close(GRACE_MS, lastClaim)
+      await atMost(LAST_ANSWERS_MS, drained)
+      // A body that is still on its way, or a caller who does not read.
+      app?.server.closeAllConnections()
+      await atMost(LAST_ANSWERS_MS, drained)
       await Promise.all([judge?.close(), ...[...connectors.values()].map((connector) => connector.close())])
       await database.close()
     },
   }
+}
+
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 /** How a brand's desk wants its deliveries named. */

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { OperatorError } from '../errors.ts'
 import { type BrandsFile, type KeySet, SIGNING_ALGORITHMS, type SigningAlgorithm } from './brands.ts'
 import { DEFAULT_ALGORITHMS, withDefaults } from './brands-defaults.ts'

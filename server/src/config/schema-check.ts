@@ -1,5 +1,5 @@
 import Type, { type TArray, type TObject, type TSchema, type TUnion } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { isMap, type Mistake, type Path } from './mistakes.ts'
 import { UNSET } from './substitution.ts'
 

@@ -1,4 +1,5 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connectionError } from './database-error.ts'
 import { answers, dial } from './dial.ts'
@@ -12,7 +13,7 @@ const GOOD_LIFE = 500
 
 export type Dialer = {
   /** A connection to the primary. It never throws: what went wrong is an error of the connection it gives. */
-  connect(): Promise<Socket>
+  connect(): Promise<Duplex>
   /** Of the open connections, how many there are and how many wait for the server's answer. */
   use(): { open: number; busy: number }
   /** Ends every connection at once. */
@@ -44,7 +45,7 @@ export function createDialer(target: Target, options: DialerOptions): Dialer {
   let primary: Promise<Host> | null = null
   let closed = false
 
-  async function connect(): Promise<Socket> {
+  async function connect(): Promise<Duplex> {
     try {
       if (options.failures.count > 0) await pause(backOff(options.failures.count))
       primary ??= options.findPrimary(target.hosts)
@@ -72,6 +73,8 @@ export function createDialer(target: Target, options: DialerOptions): Dialer {
       answered = socket.bytesWritten
       suspectSince = null
     })
+    // It may have been paused while it was asked for TLS.
+    socket.resume()
     const waits = () => socket.bytesWritten > answered
     socket.setTimeout(options.silence)
     socket.on('timeout', async () => {
@@ -119,11 +122,14 @@ function backOff(failures: number): number {
 }
 
 /**
- * A connection that fails as soon as somebody listens. The driver would lose the slot of a connection whose
- * making is rejected.
+ * A connection that takes whatever is written and then fails. The driver would lose the slot of a connection
+ * whose making is rejected, and one that closes before its first write is through never writes again.
  */
-function broken(error: unknown): Socket {
-  const socket = new Socket()
-  setImmediate(() => socket.destroy(error instanceof Error ? error : new Error('Not connected')))
-  return socket
+function broken(error: unknown): Duplex {
+  const stream = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
+  // The driver writes in the immediate after this one.
+  setImmediate(() =>
+    setImmediate(() => stream.destroy(error instanceof Error ? error : new Error('Not connected'))),
+  )
+  return stream
 }

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
 import { COLUMN_TYPES, type SessionSettings } from './session.ts'
 import type { Target } from './target.ts'
@@ -6,7 +6,7 @@ import type { Target } from './target.ts'
 /** The driver's options, two of which its types leave out. */
 type DriverOptions = postgres.Options<Record<string, postgres.PostgresType>> & {
   max_pipeline: number
-  socket: () => Promise<Socket>
+  socket: () => Promise<Duplex>
 }
 
 /** Everything is said, since the driver takes what is not from the PG* variables of the environment. */
@@ -14,7 +14,7 @@ export function driverOptions(
   target: Target,
   max: number,
   settings: SessionSettings,
-  connect: () => Promise<Socket>,
+  connect: () => Promise<Duplex>,
 ): DriverOptions {
   return {
     // The connection is made by ours: these two only name it. One host, since the driver swallows errors of

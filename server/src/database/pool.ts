@@ -73,9 +73,10 @@ export function openDatabase(endpoint: DatabaseEndpoint, options: DatabaseOption
   }
 
   /**
-   * A connection of the driver's that broke keeps the statement it was at, and the error that came with the
-   * break: after the reconnect it fails a statement that has nothing to do with it. So a pool with a broken
-   * connection is replaced by a new one, and the old one finishes what it has under way.
+   * A connection of the driver's that broke keeps the statement it was at and the error that came with the
+   * break, which after the reconnect fails a statement that has nothing to do with it; where it broke with a
+   * write pending, it never writes again. So a pool with a broken connection is replaced by a new one, and the
+   * old one finishes what it has under way.
    */
   function replace(broken: DriverPool): void {
     if (broken !== current || closed !== null) return

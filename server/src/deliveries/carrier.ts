@@ -39,8 +39,11 @@ export type AttemptMeasure = {
 }
 export type AttemptObserver = (attempt: AttemptMeasure) => void
 
+/** How many attempts may begin now: of each brand that has a place, and of all together. */
+export type Places = { ofBrand: Map<string, number>; inAll: number }
+
 type Desk = { brand: Brand; connector: Connector; breaker: Breaker; running: number; waiting: number }
-type Running = { job: Job; abort: AbortController; lost: boolean; done: Promise<unknown> }
+type Running = { job: Job; abort: AbortController; lost: boolean }
 
 /**
  * What this process carries at the moment: attempts within their bounds, their leases kept alive, and each
@@ -56,8 +59,11 @@ export class Carrier {
   readonly #running = new Map<string, Running>()
   readonly #waiting = new Map<string, (settled: Settled) => void>()
   readonly #timer: NodeJS.Timeout
+  readonly #stopping = new AbortController()
   #slots = 0
+  #turn = 0
   #closing = false
+  #onIdle: () => void = () => {}
   /** Called when a place becomes free; the worker sets it. */
   onFree: (brandId: string) => void = () => {}
 
@@ -70,6 +76,8 @@ export class Carrier {
     random: () => number
     now: () => number
     pass: Pass
+    /** Milliseconds between renewals of the leases; 10,000 unless told. */
+    renewEvery?: number
   }) {
     this.#desks = new Map(
       deps.brands.flatMap((brand) => {
@@ -84,7 +92,7 @@ export class Carrier {
     this.#observe = deps.observe
     this.#random = deps.random
     this.#pass = deps.pass
-    this.#timer = setInterval(() => void this.#renew(), RENEW_EVERY_MS)
+    this.#timer = setInterval(() => void this.#renew(), deps.renewEvery ?? RENEW_EVERY_MS)
     this.#timer.unref()
   }
 
@@ -92,18 +100,20 @@ export class Carrier {
     return this.#desk(brandId).connector
   }
 
-  /** How many attempts of each brand may begin now; brands without a place are left out. */
-  free(): Map<string, number> {
-    const free = new Map<string, number>()
-    if (this.#closing) return free
-    let left = IN_ALL - this.#slots
-    for (const [brandId, desk] of this.#desks) {
-      const places = Math.min(desk.breaker.allow(PER_BRAND - desk.running), left)
-      if (places <= 0) continue
-      free.set(brandId, places)
-      left -= places
+  /**
+   * What may begin now. Each time another brand comes first, so that with more brands than places none is
+   * always the last.
+   */
+  free(): Places {
+    const inAll = this.#closing ? 0 : Math.max(0, IN_ALL - this.#slots)
+    const desks = [...this.#desks]
+    this.#turn = (this.#turn + 1) % Math.max(1, desks.length)
+    const ofBrand = new Map<string, number>()
+    for (const [brandId, desk] of [...desks.slice(this.#turn), ...desks.slice(0, this.#turn)]) {
+      const places = Math.min(desk.breaker.allow(PER_BRAND - desk.running), inAll)
+      if (places > 0) ofBrand.set(brandId, places)
     }
-    return free
+    return { ofBrand, inAll }
   }
 
   /**
@@ -139,14 +149,12 @@ export class Carrier {
   /** Attempts a delivery whose lease this process holds, in a place taken before, and writes down its end. */
   carry(job: Job): Promise<Settled> {
     const desk = this.#desk(job.brandId)
-    const running: Running = { job, abort: new AbortController(), lost: false, done: Promise.resolve() }
-    const settled = this.#attempt(desk, running).finally(() => {
+    const running: Running = { job, abort: new AbortController(), lost: false }
+    this.#running.set(job.deliveryId, running)
+    return this.#attempt(desk, running).finally(() => {
       this.#running.delete(job.deliveryId)
       this.#free(desk)
     })
-    running.done = settled
-    this.#running.set(job.deliveryId, running)
-    return settled
   }
 
   /**
@@ -170,15 +178,16 @@ export class Carrier {
     }
   }
 
-  /** Takes no more, waits for what is in flight, ends what is not over in time, and gives back the leases. */
-  async close(graceMs: number): Promise<void> {
+  /**
+   * Takes no more, waits for what is in flight, ends what is not over in time, and gives back the leases.
+   * @param lastClaim the end of a claim that was under way: what it brings is carried too
+   */
+  async close(graceMs: number, lastClaim: Promise<void>): Promise<void> {
     this.#closing = true
-    const all = () => Promise.allSettled([...this.#running.values()].map((running) => running.done))
-    const abort = setTimeout(() => {
-      for (const running of this.#running.values()) running.abort.abort()
-    }, graceMs)
+    const abort = setTimeout(() => this.#stopping.abort(), graceMs)
     const giveUp = new AbortController()
-    await Promise.race([all(), pause(graceMs + 1000, null, { signal: giveUp.signal }).catch(() => null)])
+    const late = pause(graceMs + 1000, undefined, { signal: giveUp.signal }).catch(() => {})
+    await Promise.race([lastClaim.then(() => this.#untilIdle()), late])
     giveUp.abort()
     clearTimeout(abort)
     clearInterval(this.#timer)
@@ -186,6 +195,14 @@ export class Carrier {
     if (held.length > 0)
       await this.#store.release(held).catch((error) => this.#log.fault('leases_not_released', error))
     for (const settle of this.#waiting.values()) settle(null)
+  }
+
+  /** Until no place is taken: neither by an attempt, nor by a ticket that is not committed yet. */
+  #untilIdle(): Promise<void> {
+    if (this.#slots === 0) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onIdle = resolve
+    return promise
   }
 
   async #attempt(desk: Desk, running: Running): Promise<Settled> {
@@ -224,7 +241,10 @@ export class Carrier {
   async #send(desk: Desk, { job, abort }: Running): Promise<AttemptResult> {
     const limit = AbortSignal.timeout(ATTEMPT_LIMIT_MS)
     try {
-      return await desk.connector.send(job.message, AbortSignal.any([abort.signal, limit]))
+      return await desk.connector.send(
+        job.message,
+        AbortSignal.any([abort.signal, this.#stopping.signal, limit]),
+      )
     } catch (error) {
       // A connector does not throw for what a desk may do: this is a bug or a blob that cannot be read.
       this.#log.fault('attempt_failed', error, { brand_id: job.brandId, delivery_id: job.deliveryId })
@@ -280,5 +300,6 @@ export class Carrier {
     desk.running--
     this.#slots--
     this.onFree(desk.brand.id)
+    if (this.#slots === 0) this.#onIdle()
   }
 }

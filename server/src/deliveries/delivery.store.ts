@@ -43,14 +43,15 @@ export type ClaimedAttachment = {
 }
 
 /**
- * Claims what is due, each brand within its own bound so that one slow desk starves no other, the oldest
- * first. A lease that ran out is taken over, and the attempt whose process died is written down as
+ * Claims what is due, each brand within its own bound so that one slow desk starves no other, and all within
+ * `limit`, in the order of the requests; of each brand the oldest first. A lease that ran out is taken over, and the attempt whose process died is written down as
  * `uncertain`: it may have been taken.
  */
 export async function claimDeliveries(
   sql: Executor,
   holder: string,
   requests: ClaimRequest[],
+  limit: number,
 ): Promise<ClaimedDelivery[]> {
   const asked = JSON.stringify(
     requests.map((request) => ({
@@ -73,6 +74,7 @@ export async function claimDeliveries(
         ORDER BY due_at LIMIT asked.free
         FOR UPDATE SKIP LOCKED
       ) d
+      LIMIT ${limit}
     ),
     lost AS (
       INSERT INTO attempts (brand_id, delivery_id, number, outcome, code, locked_by)

@@ -1,10 +1,10 @@
 import type { Log } from '../log.ts'
-import type { Carrier, Job } from './carrier.ts'
+import type { Carrier, Job, Places } from './carrier.ts'
 
 const POLL_MS = 1000
 const POLL_WHILE_AWAY_MS = 3000
 
-export type Claim = (free: Map<string, number>) => Promise<Job[]>
+export type Claim = (free: Places) => Promise<Job[]>
 
 /**
  * The loop that claims what is due and hands it to the carrier. It wakes by a timer with jitter, and at once
@@ -68,12 +68,12 @@ export class Worker {
 
   async #claimOnce(): Promise<void> {
     const free = this.#carrier.free()
-    if (free.size === 0) return
+    if (free.ofBrand.size === 0) return
     const jobs = await this.#claim(free)
-    for (const [brandId, places] of free) {
+    for (const [brandId, places] of free.ofBrand) {
       const claimed = jobs.filter((job) => job.brandId === brandId).length
       // Every place was filled, so more may wait.
-      if (claimed >= places) this.#full.add(brandId)
+      if (claimed >= places || jobs.length >= free.inAll) this.#full.add(brandId)
       else this.#full.delete(brandId)
     }
     for (const job of jobs) {

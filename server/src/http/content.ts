@@ -22,7 +22,7 @@ export function contentGuard(maxBytes: number): preParsingHookHandler {
       return
     }
     // Node leaves the answer to us, see app.ts: who asked first sends nothing that was refused.
-    if (headers.expect !== undefined) reply.raw.writeContinue()
+    if (/^100-continue$/i.test(headers.expect ?? '')) reply.raw.writeContinue()
     done(null, payload)
   }
 }

@@ -1,9 +1,10 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, type ErrorBody, type ErrorCode, STATUS } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { boundRest } from './rest.ts'
+import { boundRest, hasRest } from './rest.ts'
 import type { RouteTable } from './route-table.ts'
 
 /** What Fastify refuses by itself, in our words. */
@@ -42,7 +43,11 @@ export function registerErrors(app: FastifyInstance, routes: RouteTable, log: Lo
 
 export function answer(request: FastifyRequest, reply: FastifyReply, refusal: AppError): void {
   request.facts.code = refusal.code
-  boundRest(request.raw)
+  if (hasRest(request.raw)) {
+    boundRest(request.raw, reply.raw, !reply.raw.shouldKeepAlive || reply.getHeader('connection') === 'close')
+    reply.removeHeader('connection')
+    reply.raw.shouldKeepAlive = true
+  }
   void reply
     .code(refusal.status)
     .headers(refusal.headers)
@@ -62,7 +67,7 @@ export function toAppError(error: FastifyError | AppError): AppError {
 }
 
 /** What Node tells of a request that it cannot parse; the types of Fastify know less of it. */
-type ClientError = Error & { code?: string; rawPacket?: unknown }
+type ClientError = Error & { code?: string; rawPacket?: unknown; bytesParsed?: number }
 
 /**
  * Answers what HTTP itself cannot parse, on the bare socket, since there is no request.
@@ -73,7 +78,16 @@ export function onClientError(error: ClientError, socket: Socket): void {
     socket.destroy()
     return
   }
-  const [code, message] = toClientError(error)
+  const [code, message] = toClientError(error, socket)
+  answerSocket(socket, code, message)
+}
+
+/** A tunnel to elsewhere, which Node gives no answer by itself (RFC 9110, section 9.3.6). */
+export function onConnect(_request: IncomingMessage, socket: Duplex): void {
+  answerSocket(socket, 'bad_request', 'This server is not a proxy.')
+}
+
+function answerSocket(socket: Duplex, code: ErrorCode, message: string): void {
   const body = JSON.stringify({ error: code, message } satisfies ErrorBody)
   const status = STATUS[code]
   socket.end(
@@ -84,16 +98,24 @@ export function onClientError(error: ClientError, socket: Socket): void {
   )
 }
 
-function toClientError(error: ClientError): [ErrorCode, string] {
+function toClientError(error: ClientError, socket: Socket): [ErrorCode, string] {
   switch (error.code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return ['request_timeout', 'The request did not arrive in time.']
     case 'HPE_HEADER_OVERFLOW':
-      // The limit is one for the request line and the headers; without a line's end it was the line.
-      return Buffer.isBuffer(error.rawPacket) && !error.rawPacket.includes('\n')
+      return isInRequestLine(error, socket)
         ? ['uri_too_long', 'The request line is too long.']
         : ['headers_too_large', 'The headers are too large.']
     default:
       return ['bad_request', 'The request is not valid HTTP.']
   }
+}
+
+/**
+ * Node's limit is one for the request line and the headers. It was the line where no line had ended by then,
+ * which only a connection's first packet can tell.
+ */
+function isInRequestLine({ rawPacket, bytesParsed }: ClientError, socket: Socket): boolean {
+  if (!Buffer.isBuffer(rawPacket) || socket.bytesRead > rawPacket.length) return false
+  return !rawPacket.subarray(0, bytesParsed).includes('\n')
 }

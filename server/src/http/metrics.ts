@@ -71,9 +71,10 @@ export class Metrics {
       labelNames: ['brand', 'state'],
       registers,
       async collect() {
-        const rows = await source.deliveries()
         this.reset()
         oldest.reset()
+        const rows = await orNothing(source.deliveries())
+        if (rows === null) return
         const ages = new Map<string, number>()
         for (const { brandId, state, count, oldestAge } of rows) {
           this.set({ brand: brandId, state }, count)
@@ -89,7 +90,9 @@ export class Metrics {
       help: 'Bytes of all attachments, the same bytes counted once.',
       registers,
       async collect() {
-        this.set(await source.blobBytes())
+        const bytes = await orNothing(source.blobBytes())
+        if (bytes === null) this.remove()
+        else this.set(bytes)
       },
     })
     new Gauge({
@@ -118,6 +121,15 @@ export class Metrics {
 
   issuerCall(call: IssuerCall): void {
     this.#issuerCalls.inc({ issuer: call.issuer, result: call.fault ?? 'answered' })
+  }
+}
+
+/** With the database away the gauges that ask it are absent; the others say so all the more. */
+async function orNothing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer
+  } catch {
+    return null
   }
 }
 

@@ -24,13 +24,13 @@ export function readNewTicket(body: unknown, limits: RequestLimits): NewTicket {
   const ticket = pickFields(body as NewTicket)
   const texts = textsOf(ticket)
   for (const [field, text] of texts) {
-    if (text.includes(NUL))
-      throw new AppError('validation_error', `${field} must not contain the character NUL.`)
+    if (text.includes(NUL)) throw nul(field)
   }
   if (utf8Length(texts) > limits.text) {
     throw new AppError('payload_too_large', `The text of the request is over ${limits.text} bytes.`)
   }
   const base64 = ticket.attachment?.content_base64
+  if (base64?.includes(NUL)) throw nul('attachment.content_base64')
   if (base64 !== undefined && decodedLength(base64) > limits.attachment) {
     throw new AppError(
       'payload_too_large',
@@ -87,6 +87,10 @@ function textsOf(ticket: NewTicket): [field: string, text: string][] {
     ['attachment.filename', file?.filename ?? ''],
     ['attachment.content_type', file?.content_type ?? ''],
   ]
+}
+
+function nul(field: string): AppError {
+  return new AppError('validation_error', `${field} must not contain the character NUL.`)
 }
 
 function utf8Length(texts: [string, string][]): number {

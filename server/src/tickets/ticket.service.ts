@@ -17,11 +17,11 @@ import {
   idempotencyMismatch,
   type KeysInFlight,
 } from './idempotency.ts'
+import type { Intake } from './intake.ts'
 import { type Actor, actorFor, judgeOwner, requireScope, speaksFor } from './owner.ts'
 import { type RequestLimits, readIdempotencyKey, readNewTicket } from './ticket.request.ts'
 import {
   type IdempotencyKeyRow,
-  insertTicket,
   isKeyHeld,
   type NewDeliveryRow,
   type NewTicketRow,
@@ -37,6 +37,7 @@ const STATEMENT_LIMIT_MS = 5000
 
 export type TicketServiceDeps = {
   database: Database
+  intake: Intake
   blobs: BlobFolder
   brands: Map<string, Brand>
   carrier: Carrier
@@ -135,7 +136,7 @@ export class TicketService {
     let kept = false
     try {
       this.#deps.pass('before_commit')
-      const inserted = await this.#query((sql) => insertTicket(sql, row))
+      const inserted = await this.#refuseOutage(this.#deps.intake.keep(row))
       this.#deps.pass('after_commit')
       committed()
       if (inserted.kind === 'taken') {
@@ -200,9 +201,13 @@ export class TicketService {
     }
   }
 
-  async #query<T>(query: (sql: Sql) => PromiseLike<T>): Promise<T> {
+  #query<T>(query: (sql: Sql) => PromiseLike<T>): Promise<T> {
+    return this.#refuseOutage(this.#deps.database.run(STATEMENT_LIMIT_MS, query))
+  }
+
+  async #refuseOutage<T>(answer: Promise<T>): Promise<T> {
     try {
-      return await this.#deps.database.run(STATEMENT_LIMIT_MS, query)
+      return await answer
     } catch (error) {
       if (isKeyHeld(error)) throw idempotencyConflict()
       if (!isDatabaseAway(error)) throw error

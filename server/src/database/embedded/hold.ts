@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { OperatorError } from '../../errors.ts'
 import type { Layout } from './layout.ts'
+import { isAlive } from './process.ts'
 
 export type Hold = { release(): void }
 
@@ -83,14 +84,4 @@ async function nameHolder(path: string): Promise<string> {
     await pause(50)
   }
   return 'another process'
-}
-
-/** Whether there is a process of that number, whoever owns it. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
 }

@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { OperatorError } from '../../errors.ts'
 import { answers } from '../dial.ts'
-import { isAlive } from './hold.ts'
+import { endServer, isAlive } from './process.ts'
 import { readPidFile, socketPath } from './socket.ts'
 
 /**
@@ -50,33 +49,5 @@ function commandOf(pid: number): string {
     return execFileSync('ps', ['-p', String(pid), '-o', 'command='], { encoding: 'utf8', timeout: 5000 })
   } catch {
     return ''
-  }
-}
-
-/** What is tried to end a server, each for so many milliseconds (PostgreSQL manual, 18.5). */
-const WAYS: [NodeJS.Signals, number][] = [
-  // Fast: sessions are ended, a last checkpoint is made.
-  ['SIGINT', 10_000],
-  // Immediate: the next start recovers from the log.
-  ['SIGQUIT', 5000],
-  ['SIGKILL', 5000],
-]
-
-/** Ends a server, gently first. One that is paused is woken, since it would not hear anything else. */
-export async function endServer(pid: number, ended: () => boolean): Promise<void> {
-  for (const [signal, patience] of WAYS) {
-    if (ended()) return
-    signalTo(pid, signal)
-    signalTo(pid, 'SIGCONT')
-    const deadline = performance.now() + patience
-    while (!ended() && performance.now() < deadline) await pause(10)
-  }
-}
-
-function signalTo(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It has gone meanwhile.
   }
 }

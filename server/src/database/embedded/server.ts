@@ -5,7 +5,7 @@ import type { Binaries } from './binaries.ts'
 import { dataFolder } from './cluster.ts'
 import { ENVIRONMENT } from './command.ts'
 import type { Layout } from './layout.ts'
-import { endServer } from './orphan.ts'
+import { endServer } from './process.ts'
 import { boundLog, openLog } from './server-log.ts'
 import type { ServerUser } from './server-user.ts'
 import { readPidFile, socketSetting } from './socket.ts'
@@ -36,8 +36,9 @@ const SETTINGS: Record<string, string> = {
   port: '5432',
   unix_socket_permissions: '0700',
   password_encryption: 'scram-sha-256',
-  // The server is our child; it must not fork into another life of its own.
-  restart_after_crash: 'on',
+  // After the crash of one session the server ends as a whole, and we start it again: one way back for every
+  // kind of death. Left to itself, PostgreSQL 18 hangs when it is told to stop while it starts itself again.
+  restart_after_crash: 'off',
   // Neither statements nor the rows in an error's text may reach the log: only what the server says of itself.
   log_destination: 'stderr',
   logging_collector: 'off',

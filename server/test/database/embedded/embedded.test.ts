@@ -11,7 +11,7 @@ import { familyOf, startBellhop, until } from './processes.ts'
 
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) { const t=performance.now(); await cleanUp(); console.log('cleanup', cleanUp.toString(), performance.now()-t) }
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
 
 async function newFolder(): Promise<string> {
@@ -241,17 +241,11 @@ describe('two starts on one folder', () => {
 describe('what PostgreSQL writes into its log', () => {
   test('holds no statement and no value of a row', async () => {
     const dataDir = await usedFolder()
-    console.log('L1', performance.now())
     const server = await start(dataDir)
-    console.log('L2', performance.now())
     const { sql } = open(server.endpoint)
-    console.log('L3', performance.now())
     await sql`create table people (name text primary key check (length(name) < 20), at uuid)`
-    console.log('L4', performance.now())
     await sql`insert into people values ('canary-name')`
-    console.log('L5', performance.now())
     await expect(sql`insert into people values ('canary-name')`).rejects.toMatchObject({ code: '23505' })
-    console.log('L6', performance.now())
     await expect(sql`insert into people values (${'canary-'.repeat(9)})`).rejects.toMatchObject({
       code: '23514',
     })
@@ -260,9 +254,7 @@ describe('what PostgreSQL writes into its log', () => {
     })
     // A backend that crashes makes the server say which statement it was at.
     const long = sql`select pg_sleep(20), 'canary-crash'`
-    console.log('L14', performance.now())
     const crashed = expect(long).rejects.toThrow()
-    console.log('L15', performance.now())
     const busy = await until(async () => {
       const [found] = await sql<{ pid: number }[]>`
         select pid from pg_stat_activity where query like '%canary-crash%' and pid <> pg_backend_pid()`
@@ -271,7 +263,6 @@ describe('what PostgreSQL writes into its log', () => {
     process.kill(busy, 'SIGKILL')
     await crashed
     await until(async () => (await readFile(join(dataDir, 'postgresql.log'), 'utf8')).includes('signal 9'))
-    console.log('L23', performance.now())
     expect(await readFile(join(dataDir, 'postgresql.log'), 'utf8')).not.toContain('canary')
   })
 })
@@ -286,7 +277,6 @@ async function listensOnTcp(pid: number): Promise<boolean> {
   const inodes = new Set<string>()
   for (const member of await familyOf(pid)) {
     const links = execFileSync('ls', ['-l', `/proc/${member}/fd`], { encoding: 'utf8' })
-    console.log('L37', performance.now())
     for (const [, inode] of links.matchAll(/socket:\[(\d+)\]/g)) if (inode !== undefined) inodes.add(inode)
   }
   const tables = await Promise.all(

@@ -1,0 +1,97 @@
+import { type Database, DatabaseDeadline, isDatabaseAway } from '../database/pool.ts'
+import { type Inserted, insertTickets, isKeyHeld, type NewTicketRow } from './ticket.store.ts'
+
+/** Milliseconds that a ticket waits to be kept. */
+const LIMIT_MS = 5000
+/** Statements at once. While they run, what comes gathers for the next one. */
+const LANES = 4
+/** Of one statement. */
+const ROWS = 64
+/** Characters of text of one statement; a longer ticket goes alone. */
+const CHARACTERS = 256 * 1024
+
+type Waiting = {
+  row: NewTicketRow
+  size: number
+  /** When its time is up. */
+  deadline: number
+  resolve: (inserted: Inserted) => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * Groups tickets that come at the same time into one statement and one COMMIT, which costs the database little
+ * more than a single one. Nobody waits for company: a ticket that comes alone is kept alone and at once, and
+ * each is answered only after the COMMIT that holds it.
+ */
+export class Intake {
+  readonly #database: Pick<Database, 'run'>
+  readonly #queue: Waiting[] = []
+  #running = 0
+
+  constructor(database: Pick<Database, 'run'>) {
+    this.#database = database
+  }
+
+  /** Keeps a ticket. No other with the same key may be on its way in this process. */
+  keep(row: NewTicketRow): Promise<Inserted> {
+    const { promise, resolve, reject } = Promise.withResolvers<Inserted>()
+    const deadline = performance.now() + LIMIT_MS
+    this.#queue.push({ row, size: row.body.length + row.subject.length, deadline, resolve, reject })
+    this.#next()
+    return promise
+  }
+
+  #next(): void {
+    this.#refuseLate()
+    while (this.#running < LANES && this.#queue.length > 0) {
+      const group = this.#take()
+      this.#running++
+      void this.#keepGroup(group).finally(() => {
+        this.#running--
+        this.#next()
+      })
+    }
+  }
+
+  /** While the database hangs, who queues behind those that it holds is told in time too. */
+  #refuseLate(): void {
+    const now = performance.now()
+    for (let first = this.#queue[0]; first !== undefined && first.deadline <= now; first = this.#queue[0]) {
+      this.#queue.shift()
+      first.reject(new DatabaseDeadline('The ticket could not be kept in time'))
+    }
+  }
+
+  #take(): Waiting[] {
+    let size = 0
+    let count = 0
+    for (const waiting of this.#queue) {
+      size += waiting.size
+      if (count > 0 && (size > CHARACTERS || count === ROWS)) break
+      count++
+    }
+    return this.#queue.splice(0, count)
+  }
+
+  async #keepGroup(group: Waiting[]): Promise<void> {
+    const rows = group.map(({ row }) => row)
+    // The first of them came first.
+    const left = (group[0]?.deadline ?? 0) - performance.now()
+    try {
+      const inserted = await this.#database.run(left, (sql) => insertTickets(sql, rows))
+      group.forEach(({ resolve }, index) => {
+        const one = inserted[index]
+        if (one !== undefined) resolve(one)
+      })
+    } catch (error) {
+      // Nothing was kept. Where one ticket may be at fault, or waits for its key, the others go without it;
+      // where the database is away nobody knows, and each is told so.
+      if (group.length > 1 && (isKeyHeld(error) || !isDatabaseAway(error))) {
+        await Promise.all(group.map((one) => this.#keepGroup([one])))
+      } else {
+        for (const { reject } of group) reject(error)
+      }
+    }
+  }
+}
