@@ -81,6 +81,7 @@ const rows: Row[] = [
   ['rcpt', { reply: '450 greylisted' }, 'retry', 'smtp_450', false, 0],
   ['rcpt', { reply: '550 5.1.1 no such mailbox' }, 'permanent', 'smtp_550', false, 0],
   ['rcpt', { reply: '550 no such mailbox', thenDrop: true }, 'permanent', 'smtp_550', false, 0],
+  ['rcpt', { reply: '530 authenticate first' }, 'retry', 'authentication_failed', true, 0],
   ['rcpt', 'drop', 'retry', 'connection_lost', false, 0],
   ['rcpt', 'reset', 'retry', 'connection_lost', false, 0],
   ['rcpt', 'stall', 'retry', 'answer_timeout', false, 0],

@@ -10,7 +10,7 @@ import {
 
 export const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`
 /** Head and body waits are counted by undici in steps of about half a second. */
-const SHORT = { connect: 300, headers: 300, body: 200, attempt: 3000 }
+export const SHORT = { connect: 300, headers: 300, body: 200, attempt: 3000 }
 
 export const opened: (() => Promise<void>)[] = []
 afterEach(async () => {
