@@ -19,6 +19,7 @@ import { type JudgeToken, tokenGuard } from './http/token-guard.ts'
 import type { Log } from './log.ts'
 import { ticketRoutes } from './tickets/ticket.routes.ts'
 import type { TicketService } from './tickets/ticket.service.ts'
+import type { Tracing } from './tracing.ts'
 
 const URL_LIMIT = 8 * 1024
 const HEADERS_LIMIT = 16 * 1024
@@ -46,6 +47,7 @@ export type AppDeps = {
   judge: JudgeToken
   readiness: Readiness
   metrics: Metrics
+  tracing: Tracing
   log: Log
   /** Of all brands. */
   origins: ReadonlySet<string>
@@ -91,7 +93,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
 
   const routes = new RouteTable()
   routes.watch(app)
-  registerRequestLog(app, log, metrics)
+  registerRequestLog(app, log, metrics, deps.tracing)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff')
     if (request.raw.url !== undefined && request.raw.url.length > URL_LIMIT) {

@@ -11,7 +11,7 @@ import type { Connector } from './connectors/connector.ts'
 import { createConnector } from './connectors/registry.ts'
 import { pass as neverCrash, type Pass } from './crash-points.ts'
 import { type Database, type DatabaseEndpoint, openDatabase } from './database/pool.ts'
-import { Carrier } from './deliveries/carrier.ts'
+import { type AttemptMeasure, Carrier } from './deliveries/carrier.ts'
 import { countDeliveries } from './deliveries/delivery.report.ts'
 import {
   type ClaimRequest,
@@ -26,10 +26,12 @@ import { Worker } from './deliveries/worker.ts'
 import { Metrics } from './http/metrics.ts'
 import { createReadiness } from './http/readiness.ts'
 import { createTokenJudge, type TokenJudge } from './http/tokens/tokens.ts'
+import { toId } from './ids.ts'
 import type { Log } from './log.ts'
 import { KeysInFlight } from './tickets/idempotency.ts'
 import { Intake } from './tickets/intake.ts'
 import { TicketService } from './tickets/ticket.service.ts'
+import { startTracing, type Traced } from './tracing.ts'
 import { VERSION } from './version.ts'
 
 /** Milliseconds that a statement of the deliveries may take. */
@@ -38,6 +40,8 @@ const DELIVERY_STATEMENT_MS = 10_000
 const GRACE_MS = 7000
 /** Milliseconds for the answers that waited for it. */
 const LAST_ANSWERS_MS = 300
+/** Milliseconds for the last traces, whether their collector answers or not. */
+const TRACES_MS = 1000
 
 /** What this process does: answer requests, carry what is due, or both. */
 export type Roles = { api: boolean; worker: boolean }
@@ -47,6 +51,8 @@ export type ComposeDeps = {
   endpoint: DatabaseEndpoint
   roles: Roles
   log: Log
+  /** For what OTEL_ says of traces; none unless given. */
+  env?: NodeJS.ProcessEnv
   /** Epoch milliseconds. */
   now?: () => number
   random?: () => number
@@ -90,6 +96,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
     brands.map((brand): [string, Connector] => [brand.id, createConnector(brand, { now })]),
   )
   const metrics = new Metrics()
+  const tracing = await startTracing(deps.env ?? {}, VERSION)
   metrics.watch({
     deliveries: () => run(DELIVERY_STATEMENT_MS, countDeliveries),
     blobBytes: () => run(DELIVERY_STATEMENT_MS, sumBlobs),
@@ -105,7 +112,10 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       release: (leases) => run(DELIVERY_STATEMENT_MS, (sql) => releaseLeases(sql, holder, leases)),
     },
     log,
-    observe: (attempt) => metrics.attempt(attempt),
+    observe: (attempt) => {
+      metrics.attempt(attempt)
+      tracing.record(tracedAttempt(attempt))
+    },
     random,
     now: () => performance.now(),
     pass,
@@ -152,6 +162,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       judge: judge.judge,
       readiness: createReadiness({ database, blobs, lastOutage: () => service.lastOutage, now }),
       metrics,
+      tracing,
       log,
       origins: new Set(brands.flatMap((brand) => brand.origins)),
       maxRequestBytes: environment.limits.requestBytes,
@@ -176,7 +187,13 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       app?.server.closeAllConnections()
       await atMost(LAST_ANSWERS_MS, drained)
       await Promise.all([judge?.close(), ...[...connectors.values()].map((connector) => connector.close())])
-      await database.close()
+      await Promise.all([
+        database.close(),
+        atMost(
+          TRACES_MS,
+          tracing.close().catch(() => undefined),
+        ),
+      ])
     },
   }
 }
@@ -192,4 +209,21 @@ function placeOf({ desk }: Brand): Pick<ClaimRequest, 'connector' | 'mailDomain'
   const mailDomain =
     desk.connector === 'smtp' ? desk.from.address.slice(desk.from.address.lastIndexOf('@') + 1) : null
   return { connector: desk.connector, mailDomain }
+}
+
+function tracedAttempt({ connector, seconds, outcome, ...attempt }: AttemptMeasure): Traced {
+  return {
+    name: `deliver by ${connector}`,
+    kind: 'attempt',
+    ms: seconds * 1000,
+    attributes: {
+      'bellhop.brand_id': attempt.brandId,
+      'bellhop.ticket_id': attempt.ticketId,
+      'bellhop.delivery_id': toId('dlv', attempt.deliveryId),
+      'bellhop.attempt': attempt.attempt,
+      'bellhop.outcome': outcome,
+      'bellhop.code': attempt.code,
+    },
+    failed: outcome !== 'delivered',
+  }
 }

@@ -34,7 +34,7 @@ export type TestBellhopOptions = {
   limits?: Partial<Limits>
   /** Another process on the same database and issuer. */
   beside?: TestBellhop
-} & Partial<Pick<ComposeDeps, 'now' | 'random' | 'pass' | 'timeouts' | 'renewEvery'>>
+} & Partial<Pick<ComposeDeps, 'now' | 'random' | 'pass' | 'env' | 'timeouts' | 'renewEvery'>>
 
 /** A brand whose desk is the built-in inbox, unless said otherwise. */
 export function brandOf(id: string, issuer: TestIssuer, settings: Partial<Brand> = {}): Brand {

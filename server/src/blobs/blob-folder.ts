@@ -80,8 +80,12 @@ export class BlobFolder {
     let removed = 0
     for (const entry of await listFolder(this.#root)) {
       const path = join(this.#root, entry)
-      if (entry.startsWith('new-') || entry.startsWith('old-')) {
+      if (entry.startsWith('new-')) {
         if (await this.#isOld(path)) await rm(path, { force: true })
+        continue
+      }
+      if (entry.startsWith('old-')) {
+        await this.#decide(entry.slice('old-'.length), referred)
         continue
       }
       const names = (await listFolder(path)).filter((name) => SHA256_HEX.test(name))
@@ -95,15 +99,38 @@ export class BlobFolder {
   }
 
   async #remove(sha256: string): Promise<boolean> {
-    const path = this.#path(sha256)
-    const aside = join(this.#root, `old-${sha256}`)
-    await rename(path, aside)
+    const aside = this.#aside(sha256)
+    try {
+      await rename(this.#path(sha256), aside)
+    } catch (error) {
+      // Another worker sweeps, too.
+      if (isMissing(error)) return false
+      throw error
+    }
     if (await this.#isOld(aside)) {
-      await rm(aside)
+      await rm(aside, { force: true })
       return true
     }
-    await rename(aside, path)
+    await this.#moveBack(sha256)
     return false
+  }
+
+  /** What a process that was killed in the middle of a sweep had moved aside, or another one has just now. */
+  async #decide(sha256: string, referred: (names: string[]) => Promise<Set<string>>): Promise<void> {
+    if (!SHA256_HEX.test(sha256)) return
+    const unwanted = (await this.#isOld(this.#aside(sha256))) && !(await referred([sha256])).has(sha256)
+    if (unwanted) await rm(this.#aside(sha256), { force: true })
+    else await this.#moveBack(sha256)
+  }
+
+  async #moveBack(sha256: string): Promise<void> {
+    try {
+      await rename(this.#aside(sha256), this.#path(sha256))
+    } catch (error) {
+      if (isMissing(error)) return
+      throw error
+    }
+    await fsyncFolder(join(this.#path(sha256), '..'))
   }
 
   async #isOld(path: string): Promise<boolean> {
@@ -124,6 +151,10 @@ export class BlobFolder {
       if (isMissing(error)) return false
       throw error
     }
+  }
+
+  #aside(sha256: string): string {
+    return join(this.#root, `old-${sha256}`)
   }
 
   #path(sha256: string): string {

@@ -33,7 +33,7 @@ export async function serve(command: 'start' | 'api' | 'worker', out: NodeJS.Wri
     const endpoint = embedded?.endpoint ?? { kind: 'url' as const, url: environment.databaseUrl ?? '' }
     const { applied, version } = await migrate(endpoint, MIGRATIONS)
     if (applied.length > 0) log.info('migrated', { version: String(version), count: applied.length })
-    bellhop = await compose({ config, endpoint, roles, log })
+    bellhop = await compose({ config, endpoint, roles, log, env: process.env })
     await listen(bellhop, config, log, out)
     await signal
     log.info('stopping')

@@ -32,8 +32,13 @@ export type CarrierStore = {
 /** An attempt that ended; `alarm` where the operator has something to mend. */
 export type AttemptMeasure = {
   brandId: string
+  deliveryId: string
+  ticketId: string
+  /** Its number, from 1. */
+  attempt: number
   connector: string
   outcome: Outcome
+  code: string
   seconds: number
   alarm: boolean
 }
@@ -214,8 +219,9 @@ export class Carrier {
     const durationMs = Math.round(performance.now() - started)
     desk.breaker.end(result.outcome === 'delivered' || result.outcome === 'permanent')
     const { brandId, deliveryId, attempt } = job
-    const { outcome, alarm } = result
-    this.#observe({ brandId, connector: desk.connector.name, outcome, seconds: durationMs / 1000, alarm })
+    const { outcome, code, alarm } = result
+    const measured = { connector: desk.connector.name, outcome, code, alarm, seconds: durationMs / 1000 }
+    this.#observe({ brandId, deliveryId, ticketId: job.message.ticketId, attempt, ...measured })
     const end = { brandId, deliveryId, attempt, durationMs, ...afterAttempt(result, attempt, this.#random) }
     const settled = await this.#finish(running, {
       ...end,

@@ -5,7 +5,11 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 
 /** The trace id of a well-formed `traceparent` (W3C Trace Context, section 3.2), or a new one of its form. */
 export function requestId(request: IncomingMessage): string {
+  return tracedBy(request)?.split('-')[1] ?? randomUUID().replaceAll('-', '')
+}
+
+/** The caller's `traceparent`, where it is well-formed. */
+export function tracedBy(request: IncomingMessage): string | undefined {
   const { traceparent } = request.headers
-  const traced = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined
-  return traced ?? randomUUID().replaceAll('-', '')
+  return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : undefined
 }

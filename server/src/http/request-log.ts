@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { Log } from '../log.ts'
+import type { Tracing } from '../tracing.ts'
 import type { Metrics } from './metrics.ts'
+import { tracedBy } from './request-id.ts'
 
 /** One line and one measurement for each request. The path is the route's pattern, never what was asked for. */
-export function registerRequestLog(app: FastifyInstance, log: Log, metrics: Metrics): void {
+export function registerRequestLog(app: FastifyInstance, log: Log, metrics: Metrics, tracing: Tracing): void {
   app.decorateRequest('caller', null)
   app.decorateRequest('facts')
   app.addHook('onRequest', (request, reply, done) => {
@@ -22,6 +24,20 @@ export function registerRequestLog(app: FastifyInstance, log: Log, metrics: Metr
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime * 10) / 10,
       ...request.facts,
+    })
+    tracing.record({
+      name: `${request.method} ${route}`,
+      kind: 'request',
+      ms: reply.elapsedTime,
+      attributes: {
+        'http.request.method': request.method,
+        'http.route': route,
+        'http.response.status_code': reply.statusCode,
+        'bellhop.request_id': request.id,
+        'bellhop.ticket_id': request.facts.ticket_id,
+      },
+      failed: reply.statusCode >= 500,
+      traceparent: tracedBy(request.raw),
     })
     done()
   })

@@ -78,7 +78,7 @@ test('an endless answer is read only a little', async () => {
   const raw = `HTTP/1.1 400 No\r\ncontent-length: 9000000\r\n\r\n\u0000${'y'.repeat(100_000)}`
   const server = await start({ raw, next: 'stall' })
   // A wait that would outlast this test: the start of the text must be enough.
-  const patient = connect(at(server), Date.now, { ...SHORT, body: 60_000 })
+  const patient = connect(at(server), Date.now, { ...SHORT, body: 60_000, attempt: 60_000 })
   const { outcome, answer } = await patient.send(outgoingMessage(), NEVER)
   expect(outcome).toBe('permanent')
   expect(answer).toBe(`\ufffd${'y'.repeat(1999)}`)

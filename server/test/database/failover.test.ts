@@ -1,21 +1,17 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findBinaries } from '../../src/database/embedded/binaries.ts'
-import { dataFolder } from '../../src/database/embedded/cluster.ts'
-import { ENVIRONMENT } from '../../src/database/embedded/command.ts'
 import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/embedded.ts'
-import { serverUser } from '../../src/database/embedded/server-user.ts'
-import { socketSetting } from '../../src/database/embedded/socket.ts'
 import { type Database, isDatabaseAway, openDatabase } from '../../src/database/pool.ts'
 import { until } from './embedded/processes.ts'
+import { type RawServer, startRawServer } from './raw-server.ts'
 import { silent } from './test-database.ts'
 
 let folder: string
 let primary: EmbeddedServer
-let standby: ChildProcess
+let standby: RawServer
 let url: string
 
 beforeAll(async () => {
@@ -27,30 +23,14 @@ beforeAll(async () => {
   const cluster = join(folder, 'b/cluster')
   await writeFile(join(cluster, 'standby.signal'), '')
   primary = await start()
-  const user = await serverUser(cluster)
-  const { postgres } = await findBinaries(user)
-  const settings = {
-    listen_addresses: '',
-    unix_socket_directories: socketSetting(cluster),
-    hot_standby: 'on',
-  }
-  standby = spawn(
-    postgres,
-    [
-      '-D',
-      dataFolder(cluster),
-      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ],
-    { ...user, cwd: cluster, env: ENVIRONMENT, stdio: 'ignore' },
-  )
+  standby = await startRawServer(cluster, { hot_standby: 'on' })
   if (primary.endpoint.kind !== 'socket') throw new Error('Expected a socket')
   const hosts = [cluster, join(folder, 'a/cluster')].join(',')
   url = `postgres://bellhop:${primary.endpoint.password}@/bellhop?host=${hosts}&target_session_attrs=read-write`
 })
 afterAll(async () => {
   await primary.stop()
-  standby.kill('SIGINT')
-  await until(() => standby.exitCode !== null || standby.signalCode !== null)
+  await standby.stop()
   await rm(folder, { recursive: true })
 })
 
@@ -85,7 +65,7 @@ test('with the standby listed first, what is written goes to the primary, and af
   expect(await write(database, 5)).toBe('away')
   // `pg_ctl promote`, by hand. The table is the primary's alone, since nothing is streamed here.
   await writeFile(join(folder, 'b/cluster/promote'), '')
-  standby.kill('SIGUSR1')
+  standby.child.kill('SIGUSR1')
   await until(() =>
     database
       .run(1000, (sql) => sql`create table written (n int)`)

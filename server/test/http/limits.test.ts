@@ -17,7 +17,12 @@ afterAll(() => bellhop.stop())
 function pump({ socket }: RawConnection, piece: Buffer): () => number {
   let sent = 0
   const send = () => {
-    if (!socket.destroyed && sent < 200) socket.write(piece, (error) => error ?? (sent++, send()))
+    if (socket.destroyed || sent === 200) return
+    socket.write(piece, (error) => {
+      if (error) return
+      sent++
+      send()
+    })
   }
   send()
   return () => sent

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, mkdir } from 'node:fs/promises'
 import { OperatorError } from '../../errors.ts'
 import { withDeadline } from '../database-error.ts'
 import type { DatabaseEndpoint } from '../endpoint.ts'

@@ -27,6 +27,8 @@ export async function holdDataDir(layout: Layout, command: string): Promise<Hold
   const lock = takeLock(lockPath(layout))
   if (lock === null) throw new OperatorError(refusal(layout, await nameHolder(layout.holder)))
   try {
+    // It may be left of a process of another user.
+    rmSync(layout.holder, { force: true })
     await writeFile(layout.holder, `${command}, pid ${process.pid}`, { mode: 0o600 })
   } catch (error) {
     lock.close()
