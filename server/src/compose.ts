@@ -160,7 +160,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       version: VERSION,
       service,
       judge: judge.judge,
-      readiness: createReadiness({ database, blobs, lastOutage: () => service.lastOutage, now }),
+      readiness: createReadiness({ database, blobs, lastOutage: () => service.lastOutage }),
       metrics,
       tracing,
       log,

@@ -13,12 +13,20 @@ const OUTAGE_MS = 2000
 export function createReadiness(deps: {
   database: Database
   blobs: BlobFolder
-  /** When a ticket could last not be kept, epoch milliseconds. */
+  /** When a ticket could last not be kept, by `performance.now()`. */
   lastOutage: () => number
-  now: () => number
 }): Readiness {
-  return async () => {
-    if (deps.now() - deps.lastOutage() < OUTAGE_MS) return 'A ticket could not be kept a moment ago.'
+  let underway: Promise<string | null> | null = null
+  // Many who ask at once cost the disk and the database one question.
+  return () => {
+    underway ??= ask().finally(() => {
+      underway = null
+    })
+    return underway
+  }
+
+  async function ask(): Promise<string | null> {
+    if (performance.now() - deps.lastOutage() < OUTAGE_MS) return 'A ticket could not be kept a moment ago.'
     try {
       const [row] = await deps.database.run(
         DATABASE_MS,

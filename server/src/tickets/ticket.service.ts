@@ -65,8 +65,8 @@ export type Accepted = { receipt: Receipt; replayed: boolean }
 
 export class TicketService {
   readonly #deps: TicketServiceDeps
-  /** When a ticket could last not be kept, epoch milliseconds. */
-  lastOutage = 0
+  /** When a ticket could last not be kept, by `performance.now()`. */
+  lastOutage = Number.NEGATIVE_INFINITY
 
   constructor(deps: TicketServiceDeps) {
     this.#deps = deps
@@ -196,7 +196,7 @@ export class TicketService {
       await this.#deps.blobs.put(file.sha256, file.bytes)
     } catch (error) {
       // The disk is full or gone: the operator's to mend, and safe to try again.
-      this.lastOutage = Date.now()
+      this.lastOutage = performance.now()
       throw unavailable('The attachment cannot be stored now.', 5, error)
     }
   }
@@ -211,7 +211,7 @@ export class TicketService {
     } catch (error) {
       if (isKeyHeld(error)) throw idempotencyConflict()
       if (!isDatabaseAway(error)) throw error
-      this.lastOutage = Date.now()
+      this.lastOutage = performance.now()
       throw unavailable('The database is away.', 2, error)
     }
   }
