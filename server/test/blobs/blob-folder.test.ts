@@ -8,12 +8,10 @@ import { BlobFolder } from '../../src/blobs/blob-folder.ts'
 const HOUR = 60 * 60 * 1000
 
 let root: string
-let now: number
 let blobs: BlobFolder
 beforeEach(async () => {
   root = join(await mkdtemp(join(tmpdir(), 'bellhop-test-')), 'blobs')
-  now = Date.now()
-  blobs = new BlobFolder(root, () => now)
+  blobs = new BlobFolder(root)
 })
 afterEach(() => rm(join(root, '..'), { recursive: true, force: true }))
 
@@ -26,6 +24,15 @@ const put = async (text: string) => {
   return sha256
 }
 const pathOf = (sha256: string) => join(root, sha256.slice(0, 2), sha256)
+/** Makes everything that is there look so many hours older. */
+const age = async (hours: number) => {
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const then = new Date((await stat(path)).mtimeMs - hours * HOUR)
+    await utimes(path, then, then)
+  }
+}
 const isThere = async (sha256: string) => (await blobs.read(sha256).catch(() => null)) !== null
 const temporaryFiles = async () => (await readdir(root)).filter((name) => name.length > 2)
 
@@ -70,9 +77,9 @@ describe('bytes that are kept', () => {
 describe('the sweep', () => {
   test('takes what nothing refers to, once it is a day old', async () => {
     const sha256 = await put('forgotten')
-    now += 23 * HOUR
+    await age(23)
     expect(await blobs.sweep(nothing)).toBe(0)
-    now += 2 * HOUR
+    await age(2)
     expect(await blobs.sweep(nothing)).toBe(1)
     expect(await isThere(sha256)).toBe(false)
     expect(await temporaryFiles()).toEqual([])
@@ -80,14 +87,14 @@ describe('the sweep', () => {
 
   test('leaves what something refers to, whatever its age', async () => {
     const sha256 = await put('wanted')
-    now += 1000 * HOUR
+    await age(1000)
     expect(await blobs.sweep(everything)).toBe(0)
     expect(await isThere(sha256)).toBe(true)
   })
 
   test('asks only of what is old, so that a ticket on its way keeps its file', async () => {
     const old = await put('old')
-    now += 25 * HOUR
+    await age(25)
     const young = await put('young')
     const asked: string[] = []
     await blobs.sweep(async (names) => {
@@ -100,7 +107,7 @@ describe('the sweep', () => {
 
   test('spares a file that was put again before the question was asked', async () => {
     const sha256 = await put('again')
-    now += 25 * HOUR
+    await age(25)
     await put('again')
     expect(await blobs.sweep(nothing)).toBe(0)
     expect(await isThere(sha256)).toBe(true)
@@ -108,7 +115,7 @@ describe('the sweep', () => {
 
   test('spares a file that is put again between the question and the answer', async () => {
     const sha256 = await put('again')
-    now += 25 * HOUR
+    await age(25)
     const removed = await blobs.sweep(async () => {
       await put('again')
       return new Set()
@@ -121,7 +128,7 @@ describe('the sweep', () => {
   test('never takes a file from under those who put it, however the two meet', async () => {
     for (let round = 0; round < 40; round++) {
       const sha256 = await put(`round ${round}`)
-      now += 25 * HOUR
+      await age(25)
       await Promise.all([blobs.sweep(nothing), put(`round ${round}`), put(`round ${round}`)])
       expect(await isThere(sha256)).toBe(true)
     }
@@ -130,7 +137,7 @@ describe('the sweep', () => {
   test('is the same by two workers at once', async () => {
     const texts = Array.from({ length: 20 }, (_, index) => `text ${index}`)
     await Promise.all(texts.map(put))
-    now += 25 * HOUR
+    await age(25)
     const removed = await Promise.all([blobs.sweep(nothing), blobs.sweep(nothing), blobs.sweep(nothing)])
     expect(removed.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(texts.length)
     for (const text of texts) expect(await isThere(hash('sha256', text))).toBe(false)
@@ -142,7 +149,7 @@ describe('the sweep', () => {
     await writeFile(join(root, 'new-killed'), 'half')
     expect(await blobs.sweep(everything)).toBe(0)
     expect(await temporaryFiles()).toEqual(['new-killed'])
-    now += 25 * HOUR
+    await age(25)
     await blobs.sweep(everything)
     expect(await temporaryFiles()).toEqual([])
   })
@@ -154,7 +161,7 @@ describe('the sweep', () => {
   ])('killed in its middle, the next one decides on a file %s', async (_what, hours, referred, stays) => {
     const sha256 = await put('moved aside')
     await rename(pathOf(sha256), join(root, `old-${sha256}`))
-    now += hours * HOUR
+    await age(hours)
     await blobs.sweep(referred)
     expect(await isThere(sha256)).toBe(stays)
     expect(await temporaryFiles()).toEqual([])
@@ -165,8 +172,7 @@ describe('the sweep', () => {
     await put('anything')
     await writeFile(join(root, 'README'), 'not ours')
     await writeFile(join(root, 'ab'), 'not ours')
-    const long = new Date(now - 100 * HOUR)
-    await utimes(join(root, 'README'), long, long)
+    await age(100)
     expect(await blobs.sweep(everything)).toBe(0)
     expect(await readdir(root)).toEqual(expect.arrayContaining(['README', 'ab']))
   })

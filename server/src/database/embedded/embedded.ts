@@ -92,14 +92,21 @@ export async function findEmbedded(dataDir: string): Promise<DatabaseEndpoint | 
   }
 }
 
+/** Makes it where it is missing, and looks whether what is there is this user's to write. */
 async function makeDataDir(layout: Layout): Promise<void> {
   try {
     await mkdir(layout.dataDir, { recursive: true, mode: 0o700 })
+    await access(layout.dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+    for (const file of [layout.lock, layout.password]) {
+      await access(file, constants.R_OK | constants.W_OK).catch(ignoreMissing)
+    }
   } catch {
-    throw new OperatorError(
-      `DATA_DIR: expected a folder, or a place where one can be made: ${layout.dataDir}`,
-    )
+    throw new OperatorError(`DATA_DIR: expected a folder that this user can write to: ${layout.dataDir}`)
   }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
 }
 
 function endpointOf(layout: Layout, folder: string, password: string): DatabaseEndpoint {

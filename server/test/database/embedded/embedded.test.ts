@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type EmbeddedServer, findEmbedded, startEmbedded } from '../../../src/database/embedded/embedded.ts'
+import { isAlive } from '../../../src/database/embedded/process.ts'
 import { type Database, type DatabaseEndpoint, openDatabase } from '../../../src/database/pool.ts'
 import { OperatorError } from '../../../src/errors.ts'
 import { silent } from '../test-database.ts'
@@ -120,6 +121,14 @@ describe('a first start', () => {
     expect(await open(server.endpoint).sql`select 1 as one`).toEqual([{ one: 1 }])
   })
 
+  test('refuses a folder that it may not write to, and says so', async (context) => {
+    if (process.getuid?.() === 0) return context.skip('root may write everywhere')
+    const dataDir = await newFolder()
+    await chmod(dataDir, 0o500)
+    await expect(start(dataDir)).rejects.toBeInstanceOf(OperatorError)
+    await chmod(dataDir, 0o700)
+  })
+
   test('throws away what a start that was killed half-way has left, and nothing else', async () => {
     const dataDir = await newFolder()
     await mkdir(join(dataDir, 'cluster.new-Ab3dEf', 'base'), { recursive: true })
@@ -216,7 +225,7 @@ describe('two starts on one folder', () => {
 
     const server = await start(dataDir)
     expect(server.pid()).not.toBe(orphan)
-    expect(() => process.kill(orphan, 0)).toThrow()
+    expect(isAlive(orphan)).toBe(false)
     expect(await open(server.endpoint).sql`select n from acknowledged`).toEqual([{ n: 1 }])
   })
 
