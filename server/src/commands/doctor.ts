@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { BlobFolder } from '../blobs/blob-folder.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { createConnector } from '../connectors/registry.ts'
-import { checkSchema } from '../database/migrations.ts'
+import { checkSchema, schemaVersion } from '../database/migrations.ts'
 import { describeDatabaseError, openDatabase } from '../database/pool.ts'
 import { listDeliveries } from '../deliveries/delivery.report.ts'
 import { OperatorError } from '../errors.ts'
@@ -56,8 +56,15 @@ async function checkDatabase({ environment }: Config): Promise<Check> {
     return await withEndpoint(environment, 'bellhop doctor', log, async (endpoint) => {
       const database = openDatabase(endpoint, { max: 1, applicationName: 'bellhop doctor' })
       try {
-        const version = await checkSchema(database.sql, MIGRATIONS)
         const [server] = await database.sql<{ version: string }[]>`SHOW server_version`
+        if ((await schemaVersion(database.sql)) === 0) {
+          return {
+            what,
+            ok: true,
+            detail: `PostgreSQL ${server?.version}, empty: bellhop start makes its tables`,
+          }
+        }
+        const version = await checkSchema(database.sql, MIGRATIONS)
         const states = {
           states: ['rejected' as const, 'dead' as const],
           brandId: null,
