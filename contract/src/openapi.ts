@@ -42,7 +42,7 @@ export function openapi(version: string): object {
       title: 'Bellhop: support tickets',
       version,
       description:
-        'A signed-in customer asks for help with one call. A ticket that was answered with 201 is kept; `status` says whether the desk has it (`sent`) or will get it (`requested`).',
+        'A signed-in customer asks for help with one call. A ticket that was answered with 201 is kept; `status` says whether the desk has it (`sent`) or will get it (`requested`).\n\nEvery error answer is one stable code and a sentence. Beside what an operation lists, any request may meet `bad_request` (400), `not_found` (404), `method_not_allowed` (405), `request_timeout` (408), `uri_too_long` (414), `headers_too_large` (431) and `internal_error` (500).',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -55,6 +55,8 @@ export function openapi(version: string): object {
         post: {
           operationId: 'createTicket',
           summary: 'File a support ticket',
+          description:
+            'Judged in this order: the token, the content type, the size, the JSON, the schema, the brand, the person, the scope. The codes of 400 are `invalid_json`, `validation_error`, `unknown_brand`, `invalid_attachment`, and `upstream_error` where the desk refused the ticket for good; those of 403 are `forbidden_brand`, `forbidden_person` and `insufficient_scope`.',
           tags: ['Tickets'],
           security: [{ bearer: [] }],
           parameters: [

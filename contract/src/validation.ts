@@ -1,5 +1,5 @@
-import { Compile } from 'typebox/schema'
 import Format from 'typebox/format'
+import { Compile } from 'typebox/schema'
 import { isMailbox } from './email.ts'
 import { NewTicket } from './ticket.ts'
 

@@ -70,6 +70,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
     routerOptions: { maxParamLength: URL_LIMIT },
     frameworkErrors: (error, request, reply) => {
       request.facts = {}
+      reply.raw.once('finish', () => note(request, reply))
       reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
       answer(
         request,
@@ -93,7 +94,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
 
   const routes = new RouteTable()
   routes.watch(app)
-  registerRequestLog(app, log, metrics, deps.tracing)
+  const note = registerRequestLog(app, log, metrics, deps.tracing)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff')
     if (request.raw.url !== undefined && request.raw.url.length > URL_LIMIT) {

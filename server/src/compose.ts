@@ -36,6 +36,8 @@ import { VERSION } from './version.ts'
 
 /** Milliseconds that a statement of the deliveries may take. */
 const DELIVERY_STATEMENT_MS = 10_000
+/** Milliseconds that the gauges wait for the database, so that the other metrics come in time without it. */
+const METRICS_STATEMENT_MS = 2000
 /** Milliseconds for what is in flight when the process is told to stop. */
 const GRACE_MS = 7000
 /** Milliseconds for the answers that waited for it. */
@@ -98,8 +100,8 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
   const metrics = new Metrics()
   const tracing = await startTracing(deps.env ?? {}, VERSION)
   metrics.watch({
-    deliveries: () => run(DELIVERY_STATEMENT_MS, countDeliveries),
-    blobBytes: () => run(DELIVERY_STATEMENT_MS, sumBlobs),
+    deliveries: () => run(METRICS_STATEMENT_MS, countDeliveries),
+    blobBytes: () => run(METRICS_STATEMENT_MS, sumBlobs),
     pool: () => database.use(),
   })
 
@@ -181,7 +183,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
     async close() {
       const lastClaim = worker.stop()
       const drained = Promise.all([app?.close(), lastClaim, upkeep.stop()])
-      await carrier.close(GRACE_MS, lastClaim)
+      await Promise.all([carrier.close(GRACE_MS, lastClaim), atMost(GRACE_MS, drained)])
       await atMost(LAST_ANSWERS_MS, drained)
       // A body that is still on its way, or a caller who does not read.
       app?.server.closeAllConnections()

@@ -95,8 +95,17 @@ try {
   } else if (error instanceof OperatorError) {
     process.stderr.write(`bellhop: ${error.message.replaceAll('\n', '\nbellhop: ')}\n`)
   } else {
-    // A bug, or a database that went away under a command: where, and not what it was about.
-    const { describeCause } = await import('./log.ts')
-    process.stderr.write(`bellhop: something went wrong: ${JSON.stringify(describeCause(error))}\n`)
+    process.stderr.write(`bellhop: ${await explain(error)}\n`)
   }
+}
+
+async function explain(error: unknown): Promise<string> {
+  const { describeDatabaseError, isDatabaseAway } = await import('./database/pool.ts')
+  if (isDatabaseAway(error)) {
+    const { code } = describeDatabaseError(error)
+    return `The database does not answer (${code}): check that it runs and that DATABASE_URL is right`
+  }
+  // A bug: where, and not what it was about.
+  const { describeCause } = await import('./log.ts')
+  return `something went wrong: ${JSON.stringify(describeCause(error))}`
 }

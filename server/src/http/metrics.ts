@@ -59,11 +59,30 @@ export class Metrics {
   /** Adds the gauges that ask the database, with what they ask. */
   watch(source: MetricsSource): void {
     const registers = [this.registry]
-    const oldest = new Gauge({
+    let underway: ReturnType<MetricsSource['deliveries']> | null = null
+    // Both gauges are collected at once, from one answer.
+    const askDeliveries = () => {
+      underway ??= source.deliveries().finally(() => {
+        underway = null
+      })
+      return orNothing(underway)
+    }
+    new Gauge({
       name: 'bellhop_oldest_undelivered_age_seconds',
       help: 'Age of the oldest delivery that is pending or leased, by brand; absent where there is none.',
       labelNames: ['brand'],
       registers,
+      async collect() {
+        this.reset()
+        const rows = await askDeliveries()
+        const ages = new Map<string, number>()
+        for (const { brandId, state, oldestAge } of rows ?? []) {
+          if (state === 'pending' || state === 'leased') {
+            ages.set(brandId, Math.max(ages.get(brandId) ?? 0, oldestAge))
+          }
+        }
+        for (const [brand, age] of ages) this.set({ brand }, age)
+      },
     })
     new Gauge({
       name: 'bellhop_deliveries',
@@ -72,17 +91,8 @@ export class Metrics {
       registers,
       async collect() {
         this.reset()
-        oldest.reset()
-        const rows = await orNothing(source.deliveries())
-        if (rows === null) return
-        const ages = new Map<string, number>()
-        for (const { brandId, state, count, oldestAge } of rows) {
-          this.set({ brand: brandId, state }, count)
-          if (state === 'pending' || state === 'leased') {
-            ages.set(brandId, Math.max(ages.get(brandId) ?? 0, oldestAge))
-          }
-        }
-        for (const [brand, age] of ages) oldest.set({ brand }, age)
+        const rows = await askDeliveries()
+        for (const { brandId, state, count } of rows ?? []) this.set({ brand: brandId, state }, count)
       },
     })
     new Gauge({

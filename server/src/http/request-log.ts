@@ -1,11 +1,22 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../log.ts'
 import type { Tracing } from '../tracing.ts'
 import type { Metrics } from './metrics.ts'
 import { tracedBy } from './request-id.ts'
 
-/** One line and one measurement for each request. The path is the route's pattern, never what was asked for. */
-export function registerRequestLog(app: FastifyInstance, log: Log, metrics: Metrics, tracing: Tracing): void {
+/** Notes a request once it was answered. */
+export type NoteRequest = (request: FastifyRequest, reply: FastifyReply) => void
+
+/**
+ * One line and one measurement for each request. The path is the route's pattern, never what was asked for.
+ * @returns what notes a request that meets no hooks
+ */
+export function registerRequestLog(
+  app: FastifyInstance,
+  log: Log,
+  metrics: Metrics,
+  tracing: Tracing,
+): NoteRequest {
   app.decorateRequest('caller', null)
   app.decorateRequest('facts')
   app.addHook('onRequest', (request, reply, done) => {
@@ -13,7 +24,7 @@ export function registerRequestLog(app: FastifyInstance, log: Log, metrics: Metr
     reply.header('x-request-id', request.id)
     done()
   })
-  app.addHook('onResponse', (request, reply, done) => {
+  const note: NoteRequest = (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown'
     const seconds = reply.elapsedTime / 1000
     metrics.request(request.method, route, reply.statusCode, seconds)
@@ -39,6 +50,10 @@ export function registerRequestLog(app: FastifyInstance, log: Log, metrics: Metr
       failed: reply.statusCode >= 500,
       traceparent: tracedBy(request.raw),
     })
+  }
+  app.addHook('onResponse', (request, reply, done) => {
+    note(request, reply)
     done()
   })
+  return note
 }
