@@ -70,6 +70,8 @@ async function run(command: string, args: string[], dataDir: string, ready: RegE
     cwd: ROOT,
     env: {
       ...process.env,
+      // As `npm start` has it.
+      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/bellhop'),
       DATA_DIR: dataDir,
       PORT: '0',
       BRANDS_FILE: '',

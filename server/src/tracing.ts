@@ -1,4 +1,4 @@
-import { type Attributes, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { Attributes } from '@opentelemetry/api'
 
 /** Something that took time, told once it is over: ids, codes and routes only, as in the log. */
 export type Traced = {
@@ -29,7 +29,8 @@ const OFF: Tracing = { record: () => {}, close: async () => {} }
 export async function startTracing(env: NodeJS.ProcessEnv, version: string): Promise<Tracing> {
   const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT
   if (!endpoint || env.OTEL_SDK_DISABLED === 'true' || env.OTEL_TRACES_EXPORTER === 'none') return OFF
-  const [sdk, resources, { OTLPTraceExporter }] = await Promise.all([
+  const [api, sdk, resources, { OTLPTraceExporter }] = await Promise.all([
+    import('@opentelemetry/api'),
     import('@opentelemetry/sdk-trace'),
     import('@opentelemetry/resources'),
     import('@opentelemetry/exporter-trace-otlp-proto'),
@@ -48,24 +49,24 @@ export async function startTracing(env: NodeJS.ProcessEnv, version: string): Pro
       const span = tracer.startSpan(
         traced.name,
         {
-          kind: traced.kind === 'request' ? SpanKind.SERVER : SpanKind.CLIENT,
+          kind: traced.kind === 'request' ? api.SpanKind.SERVER : api.SpanKind.CLIENT,
           startTime: end - traced.ms,
           attributes: traced.attributes,
         },
-        parentOf(traced.traceparent),
+        parentOf(traced.traceparent, api),
       )
-      if (traced.failed) span.setStatus({ code: SpanStatusCode.ERROR })
+      if (traced.failed) span.setStatus({ code: api.SpanStatusCode.ERROR })
       span.end(end)
     },
     close: () => provider.shutdown(),
   }
 }
 
-function parentOf(traceparent: string | undefined) {
+function parentOf(traceparent: string | undefined, api: typeof import('@opentelemetry/api')) {
   const [, traceId, spanId, flags] = traceparent?.split('-') ?? []
-  if (traceId === undefined || spanId === undefined) return ROOT_CONTEXT
+  if (traceId === undefined || spanId === undefined) return api.ROOT_CONTEXT
   const traceFlags = Number.parseInt(flags ?? '0', 16) & 1
-  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true })
+  return api.trace.setSpanContext(api.ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true })
 }
 
 /** OTEL_TRACES_SAMPLER and its argument; as the caller decided, and all without a caller's say, by default. */

@@ -1,7 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NewTicket } from '@bellhop/contract'
-import { fileTypeFromBuffer } from 'file-type'
 import { AppError } from '../errors.ts'
 
 export type ReadAttachment = {
@@ -67,6 +66,8 @@ export async function decodeBase64(text: string): Promise<{ bytes: Buffer; sha25
 
 async function detectType(bytes: Buffer): Promise<string | null> {
   try {
+    // Loaded with the first attachment: an idle server is 3 MB smaller without it.
+    const { fileTypeFromBuffer } = await import('file-type')
     return (await fileTypeFromBuffer(bytes.subarray(0, HEAD)))?.mime ?? null
   } catch {
     // A file that breaks the detection has no type that we know.
