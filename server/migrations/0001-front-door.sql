@@ -3,6 +3,14 @@
 -- Every row that belongs to a brand leads with brand_id, so that the tables can be distributed by it.
 -- Identifiers are UUIDv7, made by the process that accepts; no sequence stands on the way in.
 
+-- Which installation this is. The blobs' folder bears the same id, so that a database that knows nothing of its
+-- blobs does not sweep them.
+CREATE TABLE installation (
+  id       uuid    PRIMARY KEY DEFAULT gen_random_uuid(),
+  only_one boolean NOT NULL DEFAULT true UNIQUE CHECK (only_one)
+);
+INSERT INTO installation DEFAULT VALUES;
+
 CREATE TABLE tickets (
   brand_id        text        NOT NULL,
   id              uuid        NOT NULL,

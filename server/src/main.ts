@@ -86,6 +86,12 @@ program
     if (!(await (await import('./commands/doctor.ts')).doctorCommand(process.stdout))) process.exitCode = 1
   })
 
+// A reader that has seen enough (`bellhop deliveries | head`) is no fault of the command.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -1,5 +1,5 @@
 import { hash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Files younger than this are never swept: the ticket that refers to one may be on its way. */
@@ -64,6 +64,22 @@ export class BlobFolder {
     } finally {
       await file.close()
       await rm(path, { force: true })
+    }
+  }
+
+  /**
+   * Does the folder belong to this installation? One that belongs to none yet does from now on.
+   * @param installation its id
+   */
+  async belongsTo(installation: string): Promise<boolean> {
+    const path = join(this.#root, 'installation')
+    await mkdir(this.#root, { recursive: true, mode: 0o700 })
+    try {
+      await writeFile(path, installation, { flag: 'wx', mode: 0o600 })
+      return true
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+      return (await readFile(path, 'utf8')) === installation
     }
   }
 

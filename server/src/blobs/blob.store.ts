@@ -6,6 +6,13 @@ export async function sumBlobs(sql: Executor): Promise<number> {
   return row?.bytes ?? 0
 }
 
+/** Which installation this database is of. */
+export async function readInstallation(sql: Executor): Promise<string> {
+  const [row] = await sql<{ id: string }[]>`SELECT id FROM installation`
+  if (row === undefined) throw new Error('the database does not say which installation it is of')
+  return row.id
+}
+
 /**
  * Forgets those of these blobs that no attachment refers to.
  * @param names SHA-256 in hexadecimal

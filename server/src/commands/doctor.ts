@@ -40,7 +40,7 @@ async function readConfig(report: (check: Check) => void): Promise<Config | null
     const config = await loadConfig(process.env)
     const { brands, issuers } = config.brands
     const source = config.demo ? 'the demo brands (BRANDS_FILE is unset)' : 'the brands file'
-    report({ what, ok: true, detail: `${source}: ${brands.length} brands, ${issuers.length} issuers` })
+    report({ what, ok: true, detail: `${source}: ${count(brands, 'brand')}, ${count(issuers, 'issuer')}` })
     return config
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error
@@ -56,7 +56,9 @@ async function checkDatabase({ environment }: Config): Promise<Check> {
     return await withEndpoint(environment, 'bellhop doctor', log, async (endpoint) => {
       const database = openDatabase(endpoint, { max: 1, applicationName: 'bellhop doctor' })
       try {
-        const [server] = await database.sql<{ version: string }[]>`SHOW server_version`
+        const [server] = await database.sql<
+          { version: string }[]
+        >`SELECT current_setting('server_version') AS version`
         if ((await schemaVersion(database.sql)) === 0) {
           return {
             what,
@@ -125,4 +127,8 @@ async function checkDesks({ brands: { brands } }: Config): Promise<Check[]> {
       }
     }),
   )
+}
+
+function count(things: unknown[], name: string): string {
+  return `${things.length} ${name}${things.length === 1 ? '' : 's'}`
 }

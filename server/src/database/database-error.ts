@@ -64,7 +64,10 @@ export function isDatabaseAway(error: unknown): boolean {
   const code = codeOf(error)
   if (code === null) return false
   if (AWAY_CODES.has(code)) return true
-  return isSqlState(code) && AWAY_STATES.some((state) => code.startsWith(state))
+  if (!isSqlState(code)) return false
+  // What ends a session, or keeps it from beginning, is never what a statement of ours says.
+  const severity: unknown = Reflect.get(error as object, 'severity')
+  return severity === 'FATAL' || severity === 'PANIC' || AWAY_STATES.some((state) => code.startsWith(state))
 }
 
 /** What a log may hold of a database's error. Its message and detail are left out: they can hold row values. */

@@ -3,6 +3,7 @@ import type { Brand } from '../config.ts'
 import type { AttemptResult, Connector, Outcome, OutgoingMessage } from '../connectors/connector.ts'
 import type { Pass } from '../crash-points.ts'
 import { isDatabaseAway } from '../database/pool.ts'
+import { toId } from '../ids.ts'
 import type { Log } from '../log.ts'
 import { afterAttempt } from './backoff.ts'
 import { Breaker } from './breaker.ts'
@@ -232,7 +233,7 @@ export class Carrier {
     const level = result.alarm || settled === 'rejected' || settled === 'dead' ? 'warn' : 'info'
     this.#log[level]('attempt', {
       brand_id: brandId,
-      delivery_id: deliveryId,
+      delivery_id: toId('dlv', deliveryId),
       attempt,
       connector: desk.connector.name,
       outcome: result.outcome,
@@ -253,7 +254,10 @@ export class Carrier {
       )
     } catch (error) {
       // A connector does not throw for what a desk may do: this is a bug or a blob that cannot be read.
-      this.#log.fault('attempt_failed', error, { brand_id: job.brandId, delivery_id: job.deliveryId })
+      this.#log.fault('attempt_failed', error, {
+        brand_id: job.brandId,
+        delivery_id: toId('dlv', job.deliveryId),
+      })
       return { outcome: 'uncertain', code: 'internal_error', answer: null, retryAfter: null, alarm: true }
     }
   }
@@ -267,7 +271,7 @@ export class Carrier {
         if (!isDatabaseAway(error) || running.lost || this.#closing) {
           this.#log.fault('attempt_not_written', error, {
             brand_id: end.brandId,
-            delivery_id: end.deliveryId,
+            delivery_id: toId('dlv', end.deliveryId),
           })
           return null
         }

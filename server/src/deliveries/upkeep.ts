@@ -1,4 +1,4 @@
-import { forgetUnreferred } from '../blobs/blob.store.ts'
+import { forgetUnreferred, readInstallation } from '../blobs/blob.store.ts'
 import type { BlobFolder } from '../blobs/blob-folder.ts'
 import type { Database } from '../database/pool.ts'
 import type { Log } from '../log.ts'
@@ -30,10 +30,21 @@ export class Upkeep {
   }
 
   start(): void {
+    this.#schedule()
+    // Said at once, so that the folder is known before anything in it is old.
+    this.#running = this.#owns().then(
+      (owns) => {
+        if (!owns) this.#log.error('blobs_of_another_installation')
+      },
+      (error) => this.#log.fault('upkeep_failed', error),
+    )
+  }
+
+  #schedule(): void {
     this.#timer = setTimeout(
       () => {
         this.#running = this.round().finally(() => {
-          if (this.#timer !== undefined) this.start()
+          if (this.#timer !== undefined) this.#schedule()
         })
       },
       OFTEN_MS * (0.8 + 0.4 * this.#random()),
@@ -51,7 +62,7 @@ export class Upkeep {
     try {
       const dead = await this.#database.run(STATEMENT_MS, buryExpired)
       if (dead > 0) this.#log.warn('deliveries_buried', { count: dead })
-      if (this.#rounds++ % HOURLY === 0) await this.sweep()
+      if (++this.#rounds % HOURLY === 0) await this.sweep()
     } catch (error) {
       this.#log.fault('upkeep_failed', error)
     }
@@ -59,9 +70,15 @@ export class Upkeep {
 
   async sweep(): Promise<void> {
     const keys = await this.#database.run(STATEMENT_MS, sweepKeys)
-    const blobs = await this.#blobs.sweep((names) =>
-      this.#database.run(STATEMENT_MS, (sql) => forgetUnreferred(sql, names)),
-    )
+    const blobs = (await this.#owns())
+      ? await this.#blobs.sweep((names) =>
+          this.#database.run(STATEMENT_MS, (sql) => forgetUnreferred(sql, names)),
+        )
+      : 0
     this.#log.info('swept', { count: keys + blobs })
+  }
+
+  async #owns(): Promise<boolean> {
+    return this.#blobs.belongsTo(await this.#database.run(STATEMENT_MS, readInstallation))
   }
 }

@@ -23,8 +23,9 @@ const FRAMEWORK: Record<string, [ErrorCode, string]> = {
 export function registerErrors(app: FastifyInstance, routes: RouteTable, log: Log): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const refusal = toAppError(error)
-    if (refusal.code === 'internal_error' || refusal.code === 'unavailable') {
-      log.fault(refusal.code, refusal.cause ?? error, { req_id: request.id })
+    // A refusal without a cause says all there is in the request's own line.
+    if (refusal.cause !== undefined && refusal.status >= 500) {
+      log.fault(refusal.code, refusal.cause, { req_id: request.id })
     }
     answer(request, reply, refusal)
   })

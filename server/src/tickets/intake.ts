@@ -1,5 +1,6 @@
 import { type Database, DatabaseDeadline, isDatabaseAway } from '../database/pool.ts'
-import { type Inserted, insertTickets, isKeyHeld, type NewTicketRow } from './ticket.store.ts'
+import { IDEMPOTENCY_WAIT } from './idempotency.ts'
+import { type Inserted, insertTickets, isLockTimeout, type NewTicketRow } from './ticket.store.ts'
 
 /** Milliseconds that a ticket waits to be kept. */
 const LIMIT_MS = 5000
@@ -7,6 +8,8 @@ const LIMIT_MS = 5000
 const LANES = 4
 /** Of one statement. */
 const ROWS = 64
+/** Milliseconds that a group waits for a lock; then each of its tickets waits alone. */
+const GROUP_LOCK_MS = 100
 /** Characters of text of one statement; a longer ticket goes alone. */
 const CHARACTERS = 256 * 1024
 
@@ -78,17 +81,19 @@ export class Intake {
     const rows = group.map(({ row }) => row)
     // The first of them came first.
     const left = (group[0]?.deadline ?? 0) - performance.now()
+    const lockMs = group.length > 1 ? GROUP_LOCK_MS : IDEMPOTENCY_WAIT - (LIMIT_MS - left)
     try {
-      const inserted = await this.#database.run(left, (sql) => insertTickets(sql, rows))
+      const inserted = await this.#database.run(left, (sql) => insertTickets(sql, rows, lockMs))
       group.forEach(({ resolve }, index) => {
         const one = inserted[index]
         if (one !== undefined) resolve(one)
       })
     } catch (error) {
-      // Nothing was kept. Where one ticket may be at fault, or waits for its key, the others go without it;
-      // where the database is away nobody knows, and each is told so.
-      if (group.length > 1 && (isKeyHeld(error) || !isDatabaseAway(error))) {
-        await Promise.all(group.map((one) => this.#keepGroup([one])))
+      // Where nothing was kept since one ticket waits for its key, or is at fault, the others go without it. Where
+      // the database is away nobody knows, and each is told so.
+      if (group.length > 1 && (isLockTimeout(error) || !isDatabaseAway(error))) {
+        // Not waited for: the lane is for the next ones.
+        for (const one of group) void this.#keepGroup([one])
       } else {
         for (const { reject } of group) reject(error)
       }

@@ -1,8 +1,10 @@
 import { Receipt, Ticket } from '@bellhop/contract'
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preParsingHookHandler } from 'fastify'
+import { toId } from '../ids.ts'
 import type { LogFields } from '../log.ts'
 import type { Caller } from './caller.ts'
 import type { TicketService } from './ticket.service.ts'
+import { toReceipt } from './ticket.view.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -44,10 +46,10 @@ export function ticketRoutes(service: TicketService, guards: TicketGuards, maxBy
         const { brand, ticket } = admitted
         request.facts.brand_id = brand.id
         reply.headers(await guards.limit(request, brand.id, ticket.person_id, brand.ticketsPerMinute))
-        const { receipt, replayed } = await service.accept(admitted)
-        request.facts.ticket_id = receipt.ticket_id
-        if (replayed) reply.header('idempotency-replayed', 'true')
-        return reply.code(201).send(receipt)
+        const accepted = await service.accept(admitted)
+        request.facts.ticket_id = toId('tkt', accepted.ticketId)
+        if (accepted.replayed) reply.header('idempotency-replayed', 'true')
+        return reply.code(201).send(toReceipt(accepted))
       },
     })
 

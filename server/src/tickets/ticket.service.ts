@@ -1,4 +1,4 @@
-import type { NewTicket, Receipt, Ticket } from '@bellhop/contract'
+import type { NewTicket, Ticket } from '@bellhop/contract'
 import type { BlobFolder } from '../blobs/blob-folder.ts'
 import type { Brand } from '../config.ts'
 import type { OutgoingMessage } from '../connectors/connector.ts'
@@ -61,7 +61,8 @@ export type Admitted = {
   key: string | null
 }
 
-export type Accepted = { receipt: Receipt; replayed: boolean }
+/** A ticket that is kept, and where its delivery stood when the answer was due; null: not known here. */
+export type Accepted = { ticketId: string; messageId: string; state: DeliveryState | null; replayed: boolean }
 
 export class TicketService {
   readonly #deps: TicketServiceDeps
@@ -88,7 +89,7 @@ export class TicketService {
 
   /**
    * Accepts a ticket: keeps it, attempts its delivery, and answers within the brand's wait.
-   * @throws AppError `upstream_error` where the desk refused it for good; the ticket is kept all the same
+   * @throws AppError
    */
   async accept(admitted: Admitted): Promise<Accepted> {
     const { ticket, key, caller } = admitted
@@ -176,7 +177,7 @@ export class TicketService {
         settled = wakeWorker && brand.wait > 0 ? await this.#awaitWorker(wakeWorker, row, brand.wait) : null
         break
     }
-    return { receipt: toReceipt(row.ticketId, row.messageId, settled, false), replayed: false }
+    return { ticketId: row.ticketId, messageId: row.messageId, state: settled, replayed: false }
   }
 
   #awaitWorker(wake: () => void, row: NewTicketRow, wait: number): Promise<Settled> {
@@ -188,7 +189,7 @@ export class TicketService {
   async #replay(brandId: string, messageId: string): Promise<Accepted> {
     const state = await this.#query((sql) => readMessageState(sql, brandId, messageId))
     if (state === null) throw new Error('an idempotency key names a message that is not there')
-    return { receipt: toReceipt(state.ticketId, messageId, state.state, true), replayed: true }
+    return { ...state, messageId, replayed: true }
   }
 
   async #keepBytes(file: ReadAttachment): Promise<void> {
@@ -298,28 +299,6 @@ function toMessage(
       sha256: attachment.sha256.toString('hex'),
       read: async () => file?.bytes ?? Buffer.alloc(0),
     })),
-  }
-}
-
-function toReceipt(
-  ticketId: string,
-  messageId: string,
-  state: DeliveryState | null,
-  replayed: boolean,
-): Receipt {
-  if (state === 'rejected') {
-    throw new AppError(
-      'upstream_error',
-      'The desk refused the ticket for good; it is kept for the operator to see.',
-      {
-        headers: replayed ? { 'idempotency-replayed': 'true' } : {},
-      },
-    )
-  }
-  return {
-    ticket_id: toId('tkt', ticketId),
-    message_id: toId('msg', messageId),
-    status: state === 'delivered' ? 'sent' : 'requested',
   }
 }
 

@@ -59,15 +59,22 @@ export type Inserted =
  * is locked, so a second request waits for the first one's COMMIT and then reads whose key it is. DO NOTHING
  * with a look-up beside it was tried with 300 keys at 16 requests each and found neither row 3,087 times.
  * An expired key that was not swept yet is taken over. Keys are locked in the order of their digests, so that
- * two processes that keep the same keys wait for each other in one direction only.
+ * two processes that keep the same keys wait for each other in one direction only. The time to wait for a lock is
+ * set by the statement itself, for its own transaction and before it takes one.
  * @param rows no two with the same key
+ * @param lockTimeout milliseconds to wait for another process that writes one of the keys
  * @returns what became of each, in their order
  */
-export async function insertTickets(sql: Executor, rows: NewTicketRow[]): Promise<Inserted[]> {
+export async function insertTickets(
+  sql: Executor,
+  rows: NewTicketRow[],
+  lockTimeout: number,
+): Promise<Inserted[]> {
   const kept = await sql<KeptRow[]>`
     WITH asked AS MATERIALIZED (
       SELECT a.*, decode(a.digest, 'hex') AS key_digest
-      FROM json_to_recordset(${JSON.stringify(rows.map(toJson))}::text::json) AS a(
+      FROM (SELECT set_config('lock_timeout', ${`${Math.max(1, Math.round(lockTimeout))}ms`}, true)) AS patience,
+        json_to_recordset(${JSON.stringify(rows.map(toJson))}::text::json) AS a(
         brand_id text, ticket_id uuid, message_id uuid, issuer text, person_id text, requester_email text,
         requester_name text, subject text, body text, actor text, actor_id text, audit_id uuid, delivery_id uuid,
         connector text, mail_message_id text, state text, locked_by text, lease float8,
@@ -256,8 +263,13 @@ export async function readAttachments(
     ORDER BY a.id`
 }
 
-/** Did the statement give up waiting for another one that writes the same idempotency key? */
+/** Did the statement give up waiting for a lock? Nothing of it was done. */
+export function isLockTimeout(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '55P03'
+}
+
+/** Did it give up waiting for another one that writes the same idempotency key? */
 export function isKeyHeld(error: unknown): boolean {
-  const { code, where } = error as { code?: unknown; where?: unknown }
-  return code === '55P03' && typeof where === 'string' && where.includes('idempotency_keys')
+  const { where } = error as { where?: unknown }
+  return isLockTimeout(error) && typeof where === 'string' && where.includes('idempotency_keys')
 }

@@ -1,7 +1,27 @@
-import type { Attachment, Message, Ticket } from '@bellhop/contract'
+import type { Attachment, Message, Receipt, Ticket } from '@bellhop/contract'
 import { contentTypeOf } from '../deliveries/job.ts'
+import { AppError } from '../errors.ts'
 import { toId } from '../ids.ts'
+import type { Accepted } from './ticket.service.ts'
 import type { AttachmentRow, DeliveryState, MessageRow, TicketRow } from './ticket.store.ts'
+
+/**
+ * The answer to a ticket that is kept.
+ * @throws AppError `upstream_error` where the desk refused it for good
+ */
+export function toReceipt({ ticketId, messageId, state }: Accepted): Receipt {
+  if (state === 'rejected') {
+    throw new AppError(
+      'upstream_error',
+      'The desk refused the ticket for good; it is kept for the operator to see.',
+    )
+  }
+  return {
+    ticket_id: toId('tkt', ticketId),
+    message_id: toId('msg', messageId),
+    status: state === 'delivered' ? 'sent' : 'requested',
+  }
+}
 
 /** A ticket as its owner sees it. */
 export function toTicket(row: TicketRow, messages: MessageRow[], attachments: AttachmentRow[]): Ticket {
