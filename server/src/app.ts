@@ -43,8 +43,8 @@ export type HttpTimeouts = {
 
 export type AppDeps = {
   version: string
-  service: TicketService
-  judge: JudgeToken
+  /** Null for a worker alone, which answers only to those who watch it. */
+  tickets: { service: TicketService; judge: JudgeToken } | null
   readiness: Readiness
   metrics: Metrics
   tracing: Tracing
@@ -112,17 +112,17 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
       if (!PROBES.has(request.routeOptions.url ?? '')) throw unavailable('The server is full.', 5)
     },
   })
-  const limit = await registerRateLimit(app)
   const admission = new Admission({ ...IN_FLIGHT, bytesOfOne: maxRequestBytes })
-  const guards = {
-    token: tokenGuard(deps.judge),
-    content: contentGuard(maxRequestBytes),
-    admission: admission.guard,
-    limit,
-  }
-  await app.register(ticketRoutes(deps.service, guards, maxRequestBytes))
   await app.register(healthRoutes(async () => (admission.isFull ? 'The server is full.' : deps.readiness())))
   await app.register(metricsRoutes(metrics))
+  if (deps.tickets === null) return app
+  const guards = {
+    token: tokenGuard(deps.tickets.judge),
+    content: contentGuard(maxRequestBytes),
+    admission: admission.guard,
+    limit: await registerRateLimit(app),
+  }
+  await app.register(ticketRoutes(deps.tickets.service, guards, maxRequestBytes))
   await app.register(docsRoutes(openapi(deps.version)))
   return app
 }

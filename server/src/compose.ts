@@ -25,7 +25,7 @@ import { Upkeep } from './deliveries/upkeep.ts'
 import { Worker } from './deliveries/worker.ts'
 import { Metrics } from './http/metrics.ts'
 import { createReadiness } from './http/readiness.ts'
-import { createTokenJudge, type TokenJudge } from './http/tokens/tokens.ts'
+import { createTokenJudge } from './http/tokens/tokens.ts'
 import { toId } from './ids.ts'
 import type { Log } from './log.ts'
 import { KeysInFlight } from './tickets/idempotency.ts'
@@ -38,7 +38,6 @@ import { VERSION } from './version.ts'
 const DELIVERY_STATEMENT_MS = 10_000
 /** Milliseconds that the gauges wait for the database, so that the other metrics come in time without it. */
 const METRICS_STATEMENT_MS = 2000
-/** Milliseconds for what is in flight when the process is told to stop. */
 const GRACE_MS = 7000
 /** Milliseconds for the answers that waited for it. */
 const LAST_ANSWERS_MS = 300
@@ -62,11 +61,13 @@ export type ComposeDeps = {
   pass?: Pass
   /** Milliseconds between renewals of the leases. */
   renewEvery?: number
+  /** Milliseconds for what is in flight when the process is told to stop; 7,000 unless told. */
+  grace?: number
   timeouts?: HttpTimeouts
 }
 
 export type Bellhop = {
-  /** Null where the process answers no requests. */
+  /** Null for a worker that nobody watches. */
   app: FastifyInstance<Server> | null
   database: Database
   /** Begins to carry what is due. */
@@ -97,7 +98,10 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
   const connectors = new Map(
     brands.map((brand): [string, Connector] => [brand.id, createConnector(brand, { now })]),
   )
-  const metrics = new Metrics()
+  const metrics = new Metrics({
+    brandIds: brands.map((brand) => brand.id),
+    issuers: issuers.map((issuer) => issuer.issuer),
+  })
   const tracing = await startTracing(deps.env ?? {}, VERSION)
   metrics.watch({
     deliveries: () => run(METRICS_STATEMENT_MS, countDeliveries),
@@ -141,36 +145,36 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
   })
   const upkeep = new Upkeep({ database, blobs, log, random })
 
-  let judge: TokenJudge | null = null
-  let app: FastifyInstance<Server> | null = null
-  if (roles.api) {
-    judge = createTokenJudge({ issuers, now, onIssuerCall: (call) => metrics.issuerCall(call) })
-    const service = new TicketService({
-      database,
-      intake: new Intake(database),
-      blobs,
-      brands: new Map(brands.map((brand) => [brand.id, brand])),
-      carrier,
-      keys: new KeysInFlight(),
-      holder,
-      limits: { text: environment.limits.textBytes, attachment: environment.limits.attachmentBytes },
-      wakeWorker: roles.worker ? () => worker.wake() : null,
-      observe: (seconds) => metrics.accepted(seconds),
-      pass,
-    })
-    app = await buildApp({
-      version: VERSION,
-      service,
-      judge: judge.judge,
-      readiness: createReadiness({ database, blobs, lastOutage: () => service.lastOutage }),
-      metrics,
-      tracing,
-      log,
-      origins: new Set(brands.flatMap((brand) => brand.origins)),
-      maxRequestBytes: environment.limits.requestBytes,
-      ...(timeouts ? { timeouts } : {}),
-    })
-  }
+  const judge = roles.api
+    ? createTokenJudge({ issuers, now, onIssuerCall: (call) => metrics.issuerCall(call) })
+    : null
+  const service = new TicketService({
+    database,
+    intake: new Intake(database),
+    blobs,
+    brands: new Map(brands.map((brand) => [brand.id, brand])),
+    carrier,
+    keys: new KeysInFlight(),
+    holder,
+    limits: { text: environment.limits.textBytes, attachment: environment.limits.attachmentBytes },
+    wakeWorker: roles.worker ? () => worker.wake() : null,
+    observe: (seconds) => metrics.accepted(seconds),
+    pass,
+  })
+  const app =
+    judge !== null || environment.workerPort !== null
+      ? await buildApp({
+          version: VERSION,
+          tickets: judge === null ? null : { service, judge: judge.judge },
+          readiness: createReadiness({ database, blobs, lastOutage: () => service.lastOutage }),
+          metrics,
+          tracing,
+          log,
+          origins: new Set(brands.flatMap((brand) => brand.origins)),
+          maxRequestBytes: environment.limits.requestBytes,
+          ...(timeouts ? { timeouts } : {}),
+        })
+      : null
 
   return {
     app,
@@ -181,9 +185,10 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       upkeep.start()
     },
     async close() {
+      const { grace = GRACE_MS } = deps
       const lastClaim = worker.stop()
       const drained = Promise.all([app?.close(), lastClaim, upkeep.stop()])
-      await Promise.all([carrier.close(GRACE_MS, lastClaim), atMost(GRACE_MS, drained)])
+      await Promise.all([carrier.close(grace, lastClaim), atMost(grace, drained)])
       await atMost(LAST_ANSWERS_MS, drained)
       // A body that is still on its way, or a caller who does not read.
       app?.server.closeAllConnections()

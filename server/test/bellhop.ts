@@ -34,7 +34,7 @@ export type TestBellhopOptions = {
   limits?: Partial<Limits>
   /** Another process on the same database and issuer. */
   beside?: TestBellhop
-} & Partial<Pick<ComposeDeps, 'now' | 'random' | 'pass' | 'env' | 'timeouts' | 'renewEvery'>>
+} & Partial<Pick<ComposeDeps, 'now' | 'random' | 'pass' | 'env' | 'timeouts' | 'renewEvery' | 'grace'>>
 
 /** A brand whose desk is the built-in inbox, unless said otherwise. */
 export function brandOf(id: string, issuer: TestIssuer, settings: Partial<Brand> = {}): Brand {
@@ -70,6 +70,7 @@ export async function startBellhop(options: TestBellhopOptions = {}): Promise<Te
       port: 0,
       host: '127.0.0.1',
       databaseUrl: null,
+      workerPort: null,
       databasePool: 8,
       dataDir,
       brandsFile: null,

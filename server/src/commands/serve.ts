@@ -34,7 +34,10 @@ export async function serve(command: 'start' | 'api' | 'worker', out: NodeJS.Wri
     const { applied, version } = await migrate(endpoint, MIGRATIONS)
     if (applied.length > 0) log.info('migrated', { version: String(version), count: applied.length })
     bellhop = await compose({ config, endpoint, roles, log, env: process.env })
-    await listen(bellhop, config, log, out)
+    const url = await listen(bellhop, config, log, roles.api ? 'PORT' : 'WORKER_PORT')
+    if (roles.worker) log.info('carrying')
+    if (roles.api) out.write(`\nBellhop is ready at ${url}, its API is described at ${url}/docs\n`)
+    if (roles.api && config.demo) out.write(await firstTicket(config, url ?? ''))
     await signal
     log.info('stopping')
   } finally {
@@ -42,30 +45,31 @@ export async function serve(command: 'start' | 'api' | 'worker', out: NodeJS.Wri
   }
 }
 
-async function listen(bellhop: Bellhop, config: Config, log: Log, out: NodeJS.WritableStream): Promise<void> {
-  const { environment } = config
-  bellhop.start()
-  if (bellhop.app === null) {
-    log.info('carrying')
-    return
-  }
+async function listen(
+  { app, start }: Bellhop,
+  { environment }: Config,
+  log: Log,
+  variable: 'PORT' | 'WORKER_PORT',
+): Promise<string | null> {
+  start()
+  if (app === null) return null
   try {
-    await bellhop.app.listen({ host: environment.host, port: environment.port })
+    const wanted = variable === 'PORT' ? environment.port : environment.workerPort
+    await app.listen({ host: environment.host, port: wanted ?? 0 })
   } catch (error) {
-    throw listenError(error)
+    throw listenError(error, variable)
   }
-  const { port } = bellhop.app.server.address() as AddressInfo
+  const { port } = app.server.address() as AddressInfo
   const host = environment.host.includes(':') ? `[${environment.host}]` : environment.host
   const url = `http://${host}:${port}`
   log.info('listening', { url })
-  out.write(`\nBellhop is ready at ${url}, its API is described at ${url}/docs\n`)
-  if (config.demo) out.write(await firstTicket(config, url))
+  return url
 }
 
-function listenError(error: unknown): unknown {
+function listenError(error: unknown, variable: string): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : null
-  if (code === 'EADDRINUSE') return new OperatorError('PORT: another program listens on it already')
-  if (code === 'EACCES') return new OperatorError('PORT: this user may not listen on it')
+  if (code === 'EADDRINUSE') return new OperatorError(`${variable}: another program listens on it already`)
+  if (code === 'EACCES') return new OperatorError(`${variable}: this user may not listen on it`)
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     return new OperatorError('HOST: expected an address of this machine')
   }

@@ -9,6 +9,8 @@ export type Environment = {
   /** 0: any free one. */
   port: number
   host: string
+  /** Where `bellhop worker` answers to those who watch it; null: nowhere. */
+  workerPort: number | null
   /** Null: the embedded database. */
   databaseUrl: string | null
   /** Connections of one process, at most. */
@@ -51,6 +53,12 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
   const environment: Environment = {
     port: readNumber('PORT', 8080, 0, 65535),
     host: read('HOST', '127.0.0.1', hostName, 'a host name or an IP address, without a port or brackets'),
+    workerPort: read<number | null>(
+      'WORKER_PORT',
+      null,
+      (text) => wholeNumber(text, 0, 65535),
+      'a whole number from 0 to 65535',
+    ),
     databaseUrl: read<string | null>('DATABASE_URL', null, databaseUrl, 'postgresql://… or postgres://…'),
     databasePool: readNumber('DATABASE_POOL', 16, 1, 1000),
     dataDir: resolve(env.DATA_DIR || 'data'),

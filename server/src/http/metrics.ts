@@ -52,7 +52,10 @@ export class Metrics {
     registers: [this.registry],
   })
 
-  constructor() {
+  /** The counters stand at 0 from the start, so that the first event is a rise too. */
+  constructor(known: { brandIds: string[]; issuers: string[] }) {
+    for (const brand of known.brandIds) this.#alarms.inc({ brand }, 0)
+    for (const issuer of known.issuers) this.#issuerCalls.inc({ issuer, result: 'answered' }, 0)
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 20 })
   }
 

@@ -9,6 +9,8 @@ import type { MailDesk } from '../deliveries/mail-desk.ts'
 import type { TestIssuer } from '../http/tokens/test-issuer.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
+/** As `npm start` and `npx bellhop` have it. */
+const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/bellhop')
 
 export type Ended = { status: number | null; signal: NodeJS.Signals | null; out: string; errors: string }
 
@@ -43,7 +45,15 @@ export async function openShell(): Promise<Shell> {
   const dataDir = join(folder, 'data')
   const running = new Set<Running>()
   const { PATH, HOME, TMPDIR } = process.env
-  const base = { PATH, HOME, TMPDIR, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'info' }
+  const base = {
+    PATH,
+    HOME,
+    TMPDIR,
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
+    DATA_DIR: dataDir,
+    PORT: '0',
+    LOG_LEVEL: 'info',
+  }
 
   const shell: Shell = {
     dataDir,

@@ -159,22 +159,3 @@ test('doctor says of each thing whether it is well, with and without a server', 
   expect(alone.out).toMatch(/connection_refused: nothing listens there; check host and port in desk\.url/)
   expect(await shell.databasePid()).toBeNull()
 })
-
-test('token prints one token and nothing else, which needs no server', async () => {
-  const other = await openShell()
-  try {
-    const token = await other.run(['token', '--brand', 'globex', '--person', 'per_ada', '--ttl', '5m'])
-    expect(token).toMatchObject({
-      status: 0,
-      errors: '',
-      out: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+\n$/),
-    })
-    const refused = await other.run(['token', '--brand', 'globex', '--person', 'per_ada'], {
-      BRANDS_FILE: brands,
-    })
-    expect([refused.status, refused.out]).toEqual([1, ''])
-    expect(refused.errors).toMatch(/^bellhop: The demo issuer exists only while BRANDS_FILE is unset/)
-  } finally {
-    await other.stop()
-  }
-})

@@ -13,6 +13,9 @@ import { type MailDesk, mailBrand, startMailDesk } from '../deliveries/mail-desk
 import { startTestIssuer } from '../http/tokens/test-issuer.ts'
 import type { CrashingBellhop } from './crashing-bellhop.ts'
 
+/** So that twenty processes start in half the time. */
+const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/bellhop')
+
 export type Answered = { status: number; replayed: boolean; body: Record<string, unknown> }
 
 export type Victim = {
@@ -45,6 +48,7 @@ export async function setCrashScene(): Promise<CrashScene> {
       port: 0,
       host: '127.0.0.1',
       databaseUrl: null,
+      workerPort: null,
       databasePool: 8,
       dataDir,
       brandsFile: null,
@@ -62,6 +66,7 @@ export async function setCrashScene(): Promise<CrashScene> {
       const told: CrashingBellhop = { config, endpoint: database.endpoint, point: point ?? null }
       const script = join(import.meta.dirname, 'crashing-bellhop.ts')
       const child = spawn(process.execPath, [script, JSON.stringify(told)], {
+        env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       running.add(child)

@@ -156,7 +156,7 @@ test('who is told to stop finishes what it has begun, and gives back what hangs'
     mailBrand('globex', issuer, hanging, 0),
   ]
   const stays = await start({ brands, roles: API })
-  const leaving = await startBellhop({ beside: stays, brands, roles: API })
+  const leaving = await startBellhop({ beside: stays, brands, roles: API, grace: 500 })
   const release = hanging.hold()
   stops.push(async () => release())
   const hangs = await leaving.file({ brand_id: 'globex' })
