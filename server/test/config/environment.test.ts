@@ -8,6 +8,7 @@ const read = async (env: NodeJS.ProcessEnv) => readEnvironment(env)
 const DEFAULTS = {
   port: 8080,
   host: '127.0.0.1',
+  workerPort: null,
   databaseUrl: null,
   databasePool: 16,
   dataDir: resolve('data'),
@@ -18,9 +19,11 @@ const DEFAULTS = {
 
 test('nothing needs to be set, and an empty variable counts as unset', () => {
   expect(readEnvironment({})).toStrictEqual(DEFAULTS)
-  const names = 'PORT HOST DATABASE_URL DATABASE_POOL DATA_DIR BRANDS_FILE LOG_LEVEL MAX_ATTACHMENT_BYTES'
+  const names = 'PORT HOST WORKER_PORT DATABASE_URL DATABASE_POOL DATA_DIR BRANDS_FILE LOG_LEVEL'
   const empty = Object.fromEntries(names.split(' ').map((name) => [name, '']))
-  expect(readEnvironment({ ...empty, MAX_TEXT_BYTES: '', MAX_REQUEST_BYTES: '' })).toStrictEqual(DEFAULTS)
+  expect(
+    readEnvironment({ ...empty, MAX_ATTACHMENT_BYTES: '', MAX_TEXT_BYTES: '', MAX_REQUEST_BYTES: '' }),
+  ).toStrictEqual(DEFAULTS)
 })
 
 test('everything can be set', () => {
@@ -28,6 +31,7 @@ test('everything can be set', () => {
     readEnvironment({
       PORT: '0',
       HOST: '::',
+      WORKER_PORT: '9090',
       DATABASE_URL: 'postgresql://u:p@a:5432,b:5432/bellhop',
       DATABASE_POOL: '4',
       DATA_DIR: '/var/lib/bellhop',
@@ -40,6 +44,7 @@ test('everything can be set', () => {
   ).toStrictEqual({
     port: 0,
     host: '::',
+    workerPort: 9090,
     databaseUrl: 'postgresql://u:p@a:5432,b:5432/bellhop',
     databasePool: 4,
     dataDir: '/var/lib/bellhop',
@@ -53,6 +58,7 @@ test('all mistakes are told at once, without the values', async () => {
   const env = {
     PORT: '65536',
     HOST: '127.0.0.1:80',
+    WORKER_PORT: 'canary',
     DATABASE_URL: 'mysql://root:canary@db/bellhop',
     DATABASE_POOL: '0',
     LOG_LEVEL: 'canary',
@@ -64,6 +70,7 @@ test('all mistakes are told at once, without the values', async () => {
   expect(lines).toEqual([
     'PORT: expected a whole number from 0 to 65535',
     'HOST: expected a host name or an IP address, without a port or brackets',
+    'WORKER_PORT: expected a whole number from 0 to 65535',
     'DATABASE_URL: expected postgresql://… or postgres://…',
     'DATABASE_POOL: expected a whole number from 1 to 1000',
     'LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent',
