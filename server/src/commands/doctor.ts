@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { BlobFolder } from '../blobs/blob-folder.ts'
-import { type Config, loadConfig } from '../config.ts'
+import { type Brand, type Config, loadConfig } from '../config.ts'
 import { createConnector } from '../connectors/registry.ts'
 import { checkSchema, schemaVersion } from '../database/migrations.ts'
 import { describeDatabaseError, openDatabase } from '../database/pool.ts'
-import { listDeliveries } from '../deliveries/delivery.report.ts'
+import { countDeliveries, type DeliveryCount } from '../deliveries/delivery.report.ts'
 import { OperatorError } from '../errors.ts'
 import { createTokenJudge } from '../http/tokens/tokens.ts'
 import { createLog } from '../log.ts'
@@ -49,7 +49,7 @@ async function readConfig(report: (check: Check) => void): Promise<Config | null
   }
 }
 
-async function checkDatabase({ environment }: Config): Promise<Check> {
+async function checkDatabase({ environment, brands }: Config): Promise<Check> {
   const what = environment.databaseUrl === null ? 'database (embedded)' : 'database (DATABASE_URL)'
   const log = createLog({ level: 'silent', pretty: false })
   try {
@@ -67,15 +67,7 @@ async function checkDatabase({ environment }: Config): Promise<Check> {
           }
         }
         const version = await checkSchema(database.sql, MIGRATIONS)
-        const states = {
-          states: ['rejected' as const, 'dead' as const],
-          brandId: null,
-          minimumAge: 0,
-          limit: 1,
-        }
-        const failed = await listDeliveries(database.sql, states)
-        const advice =
-          failed.length > 0 ? '; some deliveries are rejected or dead: see bellhop deliveries' : ''
+        const advice = adviceOn(await countDeliveries(database.sql), brands.brands)
         return { what, ok: true, detail: `PostgreSQL ${server?.version}, at version ${version}${advice}` }
       } finally {
         await database.close()
@@ -90,6 +82,21 @@ async function checkDatabase({ environment }: Config): Promise<Check> {
       detail: `does not answer (${code}): check that it runs and that DATABASE_URL is right`,
     }
   }
+}
+
+function adviceOn(counts: DeliveryCount[], brands: Brand[]): string {
+  const known = new Set(brands.map((brand) => brand.id))
+  const sum = (of: (one: DeliveryCount) => boolean) =>
+    counts.filter(of).reduce((all, one) => all + one.count, 0)
+  const failed = sum(({ state }) => state === 'rejected' || state === 'dead')
+  // Of a brand that was taken out of the file: they wait until it is back.
+  const stranded = sum(
+    ({ state, brandId }) => !known.has(brandId) && (state === 'pending' || state === 'leased'),
+  )
+  return (
+    (failed > 0 ? `; ${failed} rejected or dead: see bellhop deliveries` : '') +
+    (stranded > 0 ? `; ${stranded} undelivered of brands that the brands file no longer has` : '')
+  )
 }
 
 async function checkBlobs({ environment }: Config): Promise<Check> {

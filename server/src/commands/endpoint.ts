@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { Environment } from '../config.ts'
-import { type Log as EmbeddedLog, findEmbedded, startEmbedded } from '../database/embedded/embedded.ts'
+import { findEmbedded, startEmbedded } from '../database/embedded/embedded.ts'
 import type { DatabaseEndpoint } from '../database/pool.ts'
 import type { Log } from '../log.ts'
 
@@ -20,19 +20,10 @@ export async function withEndpoint<T>(
   if (environment.databaseUrl !== null) return work({ kind: 'url', url: environment.databaseUrl })
   const running = await findEmbedded(environment.dataDir)
   if (running !== null) return work(running)
-  const embedded = await startEmbedded({ dataDir: environment.dataDir, command, log: embeddedLog(log) })
+  const embedded = await startEmbedded({ dataDir: environment.dataDir, command, log })
   try {
     return await work(embedded.endpoint)
   } finally {
     await embedded.stop()
-  }
-}
-
-/** The supervisor's lines, in the form of ours. */
-export function embeddedLog(log: Log): EmbeddedLog {
-  const fields = (of: Record<string, unknown>) => (typeof of.pid === 'number' ? { pid: of.pid } : {})
-  return {
-    info: (of, message) => log.info(message, fields(of)),
-    warn: (of, message) => log.warn(message, fields(of)),
   }
 }

@@ -6,7 +6,7 @@ import { migrate } from '../database/migrations.ts'
 import { mintDemoToken } from '../demo.ts'
 import { OperatorError } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
-import { embeddedLog, MIGRATIONS } from './endpoint.ts'
+import { MIGRATIONS } from './endpoint.ts'
 import { untilSignal } from './signals.ts'
 
 /** In all, from the first signal to the end of the process, in milliseconds. */
@@ -26,7 +26,7 @@ export async function serve(command: 'start' | 'api' | 'worker', out: NodeJS.Wri
   const roles: Roles = { api: command !== 'worker', worker: command !== 'api' }
   const embedded =
     environment.databaseUrl === null
-      ? await startEmbedded({ dataDir: environment.dataDir, command: 'bellhop start', log: embeddedLog(log) })
+      ? await startEmbedded({ dataDir: environment.dataDir, command: 'bellhop start', log })
       : null
   let bellhop: Bellhop | null = null
   try {

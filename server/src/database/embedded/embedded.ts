@@ -10,11 +10,9 @@ import { holdDataDir } from './hold.ts'
 import { DATABASE, type Layout, layoutOf, ROLE } from './layout.ts'
 import { stopOrphan } from './orphan.ts'
 import { ensurePassword, readPassword } from './password.ts'
-import { type Log, runServer } from './server.ts'
+import { runServer, type SupervisorLog } from './server.ts'
 import { serverUser } from './server-user.ts'
 import { readPidFile, socketPath } from './socket.ts'
-
-export type { Log } from './server.ts'
 
 export type EmbeddedServer = {
   readonly endpoint: DatabaseEndpoint
@@ -28,7 +26,7 @@ export type EmbeddedOptions = {
   dataDir: string
   /** How this process names itself to those it refuses: `bellhop start`. */
   command: string
-  log: Log
+  log: SupervisorLog
   /** PostgreSQL settings beyond Bellhop's own, which they override. For tests that need no durability. */
   settings?: Record<string, string>
 }
@@ -47,8 +45,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     const binaries = await findBinaries(user)
     const password = await ensurePassword(layout.password)
     const orphan = await stopOrphan(layout.cluster)
-    if (orphan !== null)
-      options.log.warn({ pid: orphan }, 'A database that a killed Bellhop left was stopped')
+    if (orphan !== null) options.log.warn('orphan_stopped', { pid: orphan })
     await ensureCluster(layout, binaries, user, password)
     const server = await runServer(layout, binaries, user, options.log, options.settings ?? {}).catch(() => {
       throw new OperatorError(`The embedded database did not start: see ${layout.log}`)

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Log } from '../../log.ts'
 import type { Binaries } from './binaries.ts'
 import { dataFolder } from './cluster.ts'
 import { ENVIRONMENT } from './command.ts'
@@ -11,10 +12,7 @@ import type { ServerUser } from './server-user.ts'
 import { readPidFile, socketSetting } from './socket.ts'
 
 /** What the supervisor says of the server: one line each time. */
-export type Log = {
-  info(fields: Record<string, unknown>, message: string): void
-  warn(fields: Record<string, unknown>, message: string): void
-}
+export type SupervisorLog = Pick<Log, 'info' | 'warn'>
 
 export type Server = {
   /** Null while it is down. */
@@ -81,7 +79,7 @@ export async function runServer(
   layout: Layout,
   binaries: Binaries,
   user: ServerUser,
-  log: Log,
+  log: SupervisorLog,
   extra: Record<string, string>,
 ): Promise<Server> {
   const stopping = new AbortController()
@@ -131,14 +129,11 @@ export async function runServer(
       if (stopping.signal.aborted) return
       if (life !== null && performance.now() - since > LONG_LIFE) failures = 0
       const wait = backOff(failures++)
-      log.warn(
-        { wait_ms: wait },
-        life === null ? 'The embedded database did not start' : 'The embedded database stopped by itself',
-      )
+      log.warn(life === null ? 'database_not_started' : 'database_died', { ms: wait })
       await pause(wait, undefined, { signal: stopping.signal }).catch(() => {})
       if (stopping.signal.aborted) return
       life = await launch().catch(() => null)
-      if (life !== null) log.info({ pid: pidOf(child) }, 'The embedded database is back')
+      if (life !== null) log.info('database_back', { pid: pidOf(child) ?? 0 })
     }
   }
 

@@ -10,7 +10,7 @@ try {
   const server = await startEmbedded({
     dataDir,
     command,
-    log: { info: (_fields, message) => say(message), warn: (_fields, message) => say(message) },
+    log: { info: say, warn: say },
   })
   say(`ready ${server.pid()}`)
   process.on('SIGTERM', async () => {

@@ -198,7 +198,7 @@ describe('two starts on one folder', () => {
     const pid = Number((await first.line(/^ready/)).split(' ')[1])
     process.kill(pid, 'SIGKILL')
     await expect(start(dataDir)).rejects.toThrow(`pid ${first.child.pid}`)
-    await first.line(/is back/)
+    await first.line(/database_back/)
   })
 
   test('of four at the same moment, on a new folder, exactly one gets it', async () => {
