@@ -67,6 +67,7 @@ describe('a holder that stalled', () => {
     desk.refuseMails.push(550)
     release()
     await until(() => stalled.logged().includes('"code":"smtp_550","state":null'))
+    expect(stalled.logged()).not.toContain('attempt_not_written')
     expect(await endsOf(stalled.sql, filed)).toEqual(taken)
     expect(await deliveryOf(stalled.sql, filed)).toMatchObject({
       state: 'delivered',
