@@ -44,8 +44,12 @@ export function createDialer(target: Target, options: DialerOptions): Dialer {
   const open = new Map<Socket, () => boolean>()
   let primary: Promise<Host> | null = null
   let closed = false
+  let brokeOnce = false
 
   async function connect(): Promise<Duplex> {
+    // The pool has been replaced (see pool.ts). What still asks for a connection of it is told at once: the driver
+    // may have lost the way to write on one that it makes anew.
+    if (brokeOnce) return broken(connectionError('CONNECTION_CLOSED', 'The connection broke'))
     try {
       if (options.failures.count > 0) await pause(backOff(options.failures.count))
       primary ??= options.findPrimary(target.hosts)
@@ -63,6 +67,11 @@ export function createDialer(target: Target, options: DialerOptions): Dialer {
       options.failures.count++
       return broken(error)
     }
+  }
+
+  function broke(): void {
+    brokeOnce = true
+    options.onBroken()
   }
 
   function watch(socket: Socket, host: Host): void {
@@ -91,6 +100,9 @@ export function createDialer(target: Target, options: DialerOptions): Dialer {
         socket.destroy(connectionError('CONNECTION_CLOSED', 'The database server hung up'))
       }
     })
+    // Before the driver hears of it, and not only at the close: in between it has failed the statement that was
+    // under way, and would put the next one behind it on the same dead connection, and forget it there.
+    socket.once('error', broke)
     const since = performance.now()
     open.set(socket, waits)
     socket.once('close', () => {
@@ -99,7 +111,7 @@ export function createDialer(target: Target, options: DialerOptions): Dialer {
       const ours = closed || socket.writableEnded
       if (performance.now() - since >= GOOD_LIFE || ours) options.failures.count = 0
       else options.failures.count++
-      if (!ours) options.onBroken()
+      if (!ours) broke()
     })
     setTimeout(() => {
       if (!socket.destroyed) options.failures.count = 0
