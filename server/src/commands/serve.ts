@@ -36,8 +36,8 @@ export async function serve(command: 'start' | 'api' | 'worker', out: NodeJS.Wri
     bellhop = await compose({ config, endpoint, roles, log, env: process.env })
     const url = await listen(bellhop, config, log, roles.api ? 'PORT' : 'WORKER_PORT')
     if (roles.worker) log.info('carrying')
-    if (roles.api) out.write(`\nBellhop is ready at ${url}, its API is described at ${url}/docs\n`)
-    if (roles.api && config.demo) out.write(await firstTicket(config, url ?? ''))
+    if (url !== null)
+      out.write(roles.api ? await welcome(config, url) : `\nBellhop carries, and is watched at ${url}\n`)
     await signal
     log.info('stopping')
   } finally {
@@ -76,8 +76,10 @@ function listenError(error: unknown, variable: string): unknown {
   return error
 }
 
-/** A call that works when it is pasted. */
-async function firstTicket({ environment }: Config, url: string): Promise<string> {
+/** Where it is, and for the demo brands a call that works when it is pasted. */
+async function welcome({ environment, demo }: Config, url: string): Promise<string> {
+  const ready = `\nBellhop is ready at ${url}, its API is described at ${url}/docs\n`
+  if (!demo) return ready
   const token = await mintDemoToken(environment, {
     brand: 'acme',
     person: 'per_ada',
@@ -92,7 +94,7 @@ async function firstTicket({ environment }: Config, url: string): Promise<string
     subject: 'My order has not arrived',
     body: 'It was due on Monday. Where is it?',
   })
-  return `The demo brands are acme and globex. File a ticket as one of acme's customers:
+  return `${ready}The demo brands are acme and globex. File a ticket as one of acme's customers:
 
 curl -sS ${url}/v1/support/tickets \\
   -H 'Authorization: Bearer ${token}' \\

@@ -50,7 +50,7 @@ test('api accepts and worker carries, as processes of their own on one PostgreSQ
   // Nobody carries it yet: the api process has no worker.
   expect(await deliveryOf(database.sql, filed)).toMatchObject({ state: 'pending', attempts: 1 })
 
-  const worker = shell.start(['worker'], environment)
+  const worker = shell.start(['worker'], { ...environment, WORKER_PORT: '0' })
   await until(async () => (await stateOf(database.sql, filed)) === 'delivered')
   expect((await attemptsOf(database.sql, filed)).map(({ outcome }) => outcome)).toEqual([
     'retry',
@@ -60,6 +60,15 @@ test('api accepts and worker carries, as processes of their own on one PostgreSQ
   expect(desk.mails[1]).toBe(desk.mails[0])
   const holders = await database.sql`SELECT DISTINCT locked_by FROM attempts`
   expect(holders).toHaveLength(2)
+
+  // Who watches the worker sees its attempts, and files no ticket there.
+  const watched = await worker.url()
+  expect((await fetch(`${watched}/readyz`)).status).toBe(200)
+  const metrics = await (await fetch(`${watched}/metrics`)).text()
+  expect(metrics).toMatch(
+    /bellhop_delivery_attempt_duration_seconds_count\{connector="smtp",outcome="delivered"\} 1/,
+  )
+  expect(await fileTicket(watched, await issuer.token())).toMatchObject({ status: 404 })
 
   for (const process of [api, worker]) process.child.kill('SIGTERM')
   for (const ended of await Promise.all([api.ended, worker.ended])) {

@@ -111,7 +111,7 @@ function watch(child: ChildProcess): Running {
     url: () =>
       until(() => {
         if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${errors}`)
-        return /^Bellhop is ready at (\S+),/m.exec(out)?.[1]
+        return /^Bellhop .*(?:ready|watched) at ([^\s,]+),?/m.exec(out)?.[1]
       }),
   }
 }
