@@ -6,8 +6,9 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp, type HttpTimeouts } from './app.ts'
 import { sumBlobs } from './blobs/blob.store.ts'
 import { BlobFolder } from './blobs/blob-folder.ts'
-import type { Brand, Config } from './config.ts'
+import type { Config } from './config.ts'
 import type { Connector } from './connectors/connector.ts'
+import { mailDomain } from './connectors/message-id.ts'
 import { createConnector } from './connectors/registry.ts'
 import { pass as neverCrash, type Pass } from './crash-points.ts'
 import { type Database, type DatabaseEndpoint, openDatabase } from './database/pool.ts'
@@ -127,13 +128,15 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
     pass,
     ...(deps.renewEvery === undefined ? {} : { renewEvery: deps.renewEvery }),
   })
-  const places = new Map(brands.map((brand) => [brand.id, placeOf(brand)]))
+  const desks = new Map(
+    brands.map(({ id, desk }) => [id, { connector: desk.connector, mailDomain: mailDomain(desk) }]),
+  )
   const worker = new Worker({
     carrier,
     claim: async (free) => {
       const requests = [...free.ofBrand].flatMap(([brandId, limit]): ClaimRequest[] => {
-        const place = places.get(brandId)
-        return place ? [{ brandId, limit, ...place }] : []
+        const desk = desks.get(brandId)
+        return desk ? [{ brandId, limit, ...desk }] : []
       })
       const rows = await run(DELIVERY_STATEMENT_MS, (sql) =>
         claimDeliveries(sql, holder, requests, free.inAll),
@@ -209,13 +212,6 @@ async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
   await Promise.race([work, late]).finally(() => clearTimeout(timer))
-}
-
-/** How a brand's desk wants its deliveries named. */
-function placeOf({ desk }: Brand): Pick<ClaimRequest, 'connector' | 'mailDomain'> {
-  const mailDomain =
-    desk.connector === 'smtp' ? desk.from.address.slice(desk.from.address.lastIndexOf('@') + 1) : null
-  return { connector: desk.connector, mailDomain }
 }
 
 function tracedAttempt({ connector, seconds, outcome, ...attempt }: AttemptMeasure): Traced {

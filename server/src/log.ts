@@ -26,6 +26,9 @@ export type LogFields = {
   version?: string
 }
 
+/** Bytes that wait for a reader of standard output who is slow; what comes beyond is dropped. */
+const BUFFER_LIMIT = 16 * 1024 * 1024
+
 /** A log line is an event's name and fields of the list above. */
 export type Log = {
   debug(event: string, fields?: LogFields): void
@@ -45,7 +48,7 @@ export function createLog(options: { level: string; pretty: boolean; stream?: De
   if (options.stream) return wrap(pino(base, options.stream))
   // Not waited for: a write for each line would cost a request a tenth of its time. What a clean end still
   // holds is flushed.
-  if (!options.pretty) return wrap(pino(base, destination({ dest: 1, sync: false })))
+  if (!options.pretty) return wrap(pino(base, destination({ dest: 1, sync: false, maxLength: BUFFER_LIMIT })))
   const transport = {
     target: 'pino-pretty',
     options: { messageKey: 'event', translateTime: 'HH:MM:ss', ignore: 'pid,hostname' },

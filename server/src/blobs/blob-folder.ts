@@ -1,6 +1,7 @@
 import { hash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { syncFolder } from '../sync-folder.ts'
 
 /** Files younger than this are never swept: the ticket that refers to one may be on its way. */
 const SWEEP_AGE_MS = 24 * 60 * 60 * 1000
@@ -28,22 +29,9 @@ export class BlobFolder {
     const path = this.#path(sha256)
     if (await this.#touch(path, bytes.length)) return
     const folder = join(path, '..')
-    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await fsyncFolder(this.#root)
-    const temporary = join(this.#root, `new-${randomUUID()}`)
-    try {
-      const file = await open(temporary, 'wx', 0o600)
-      try {
-        await file.writeFile(bytes)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(temporary, path)
-    } catch (error) {
-      await rm(temporary, { force: true })
-      throw error
-    }
-    await fsyncFolder(folder)
+    await makeFolder(folder)
+    await this.#write(bytes, (temporary) => rename(temporary, path))
+    await syncFolder(folder)
   }
 
   /** The bytes, which are those of the name. */
@@ -55,16 +43,8 @@ export class BlobFolder {
 
   /** Can bytes be kept now? Makes the folder where it is not there yet. */
   async probe(): Promise<void> {
-    await mkdir(this.#root, { recursive: true, mode: 0o700 })
-    const path = join(this.#root, `new-${randomUUID()}`)
-    const file = await open(path, 'wx', 0o600)
-    try {
-      await file.writeFile('probe')
-      await file.sync()
-    } finally {
-      await file.close()
-      await rm(path, { force: true })
-    }
+    await makeFolder(this.#root)
+    await this.#write('probe', async () => {})
   }
 
   /**
@@ -73,13 +53,28 @@ export class BlobFolder {
    */
   async belongsTo(installation: string): Promise<boolean> {
     const path = join(this.#root, 'installation')
-    await mkdir(this.#root, { recursive: true, mode: 0o700 })
+    await makeFolder(this.#root)
+    // A link, since it fails where the name is taken and never shows half a file.
+    await this.#write(installation, (temporary) => link(temporary, path)).catch((error) => {
+      if (!hasCode(error, 'EEXIST')) throw error
+    })
+    return (await readFile(path, 'utf8')) === installation
+  }
+
+  /** Writes a temporary file through to the disk, does something with it, and leaves none behind. */
+  async #write(content: Buffer | string, use: (temporary: string) => Promise<void>): Promise<void> {
+    const temporary = join(this.#root, `new-${randomUUID()}`)
     try {
-      await writeFile(path, installation, { flag: 'wx', mode: 0o600 })
-      return true
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-      return (await readFile(path, 'utf8')) === installation
+      const file = await open(temporary, 'wx', 0o600)
+      try {
+        await file.writeFile(content)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await use(temporary)
+    } finally {
+      await rm(temporary, { force: true })
     }
   }
 
@@ -120,7 +115,7 @@ export class BlobFolder {
       await rename(this.#path(sha256), aside)
     } catch (error) {
       // Another worker sweeps, too.
-      if (isMissing(error)) return false
+      if (hasCode(error, 'ENOENT')) return false
       throw error
     }
     if (await this.#isOld(aside)) {
@@ -143,17 +138,17 @@ export class BlobFolder {
     try {
       await rename(this.#aside(sha256), this.#path(sha256))
     } catch (error) {
-      if (isMissing(error)) return
+      if (hasCode(error, 'ENOENT')) return
       throw error
     }
-    await fsyncFolder(join(this.#path(sha256), '..'))
+    await syncFolder(join(this.#path(sha256), '..'))
   }
 
   async #isOld(path: string): Promise<boolean> {
     try {
       return (await stat(path)).mtimeMs < this.#now() - SWEEP_AGE_MS
     } catch (error) {
-      if (isMissing(error)) return false
+      if (hasCode(error, 'ENOENT')) return false
       throw error
     }
   }
@@ -164,7 +159,7 @@ export class BlobFolder {
       await utimes(path, now, now)
       return (await stat(path)).size === size
     } catch (error) {
-      if (isMissing(error)) return false
+      if (hasCode(error, 'ENOENT')) return false
       throw error
     }
   }
@@ -179,24 +174,22 @@ export class BlobFolder {
   }
 }
 
-async function fsyncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+/** Makes a folder, and each missing one above it, so that their names survive a crash. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
 }
 
 async function listFolder(path: string): Promise<string[]> {
   try {
     return await readdir(path)
   } catch (error) {
-    if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')) return []
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return []
     throw error
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -26,29 +26,8 @@ export function sessionSettings(options: {
   }
 }
 
-const textArray: postgres.PostgresType = arrayType(1009)
-const uuidArray: postgres.PostgresType = arrayType(2951)
-
-/**
- * Types beyond the driver's own. Without them a bigint arrives as text, and an array can neither be sent nor
- * read, since the driver would ask the server for its array types on every connection (`fetch_types`).
- */
+/** Beyond the driver's own: without it a bigint arrives as text. Arrays go as JSON. */
 export const COLUMN_TYPES: Record<string, postgres.PostgresType> = {
   // Counts and sizes: exact up to 2^53.
   bigint: { to: 20, from: [20], serialize: String, parse: Number },
-  textArray,
-  uuidArray,
-}
-
-/** A one-dimensional array of text or uuid, without nulls, in its text form (PostgreSQL manual, 8.15.6). */
-function arrayType(oid: number): postgres.PostgresType<string[]> {
-  return {
-    to: oid,
-    from: [oid],
-    serialize: (values) => `{${values.map((value) => `"${value.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`,
-    parse: (text: string) =>
-      [...text.matchAll(/"((?:[^"\\]|\\.)*)"|([^{},"]+)/gs)].map(
-        ([, quoted, plain]) => plain ?? (quoted ?? '').replaceAll(/\\(.)/gs, '$1'),
-      ),
-  }
 }

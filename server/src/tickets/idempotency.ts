@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { NewTicket } from '@bellhop/contract'
 import { AppError } from '../errors.ts'
-import type { IdempotencyKeyRow } from './ticket.store.ts'
+import type { IdempotencyKeyRow } from './new-ticket.store.ts'
 
 /** How long a request waits for an equal one that is not committed yet, in milliseconds. */
 export const IDEMPOTENCY_WAIT = 2000
@@ -75,7 +75,8 @@ export class KeysInFlight {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#requests.set(name, { requestHash: key.requestHash, done: promise })
     return () => {
-      this.#requests.delete(name)
+      // It is called at COMMIT and once more at the end, when the mark may be another's.
+      if (this.#requests.get(name)?.done === promise) this.#requests.delete(name)
       resolve()
     }
   }

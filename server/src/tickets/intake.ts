@@ -1,6 +1,6 @@
 import { type Database, DatabaseDeadline, isDatabaseAway } from '../database/pool.ts'
 import { IDEMPOTENCY_WAIT } from './idempotency.ts'
-import { type Inserted, insertTickets, isLockTimeout, type NewTicketRow } from './ticket.store.ts'
+import { type Inserted, insertTickets, isLockTimeout, type NewTicketRow } from './new-ticket.store.ts'
 
 /** Milliseconds that a ticket waits to be kept. */
 const LIMIT_MS = 5000

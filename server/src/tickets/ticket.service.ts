@@ -1,14 +1,12 @@
 import type { NewTicket, Ticket } from '@bellhop/contract'
 import type { BlobFolder } from '../blobs/blob-folder.ts'
 import type { Brand } from '../config.ts'
-import type { OutgoingMessage } from '../connectors/connector.ts'
 import type { Pass } from '../crash-points.ts'
 import { type Database, isDatabaseAway, type Sql } from '../database/pool.ts'
 import type { Carrier, Settled } from '../deliveries/carrier.ts'
-import { type DeliveryState, LEASE } from '../deliveries/delivery.store.ts'
-import { contentTypeOf } from '../deliveries/job.ts'
+import type { DeliveryState } from '../deliveries/delivery.store.ts'
 import { AppError, unavailable } from '../errors.ts'
-import { fromId, newUuid, toId } from '../ids.ts'
+import { fromId } from '../ids.ts'
 import { type ReadAttachment, readAttachment } from './attachment.ts'
 import type { Caller } from './caller.ts'
 import {
@@ -18,18 +16,11 @@ import {
   type KeysInFlight,
 } from './idempotency.ts'
 import type { Intake } from './intake.ts'
+import { type IdempotencyKeyRow, isKeyHeld, type NewTicketRow } from './new-ticket.store.ts'
+import { toMessage, toRow } from './new-ticket.ts'
 import { type Actor, actorFor, judgeOwner, requireScope, speaksFor } from './owner.ts'
 import { type RequestLimits, readIdempotencyKey, readNewTicket } from './ticket.request.ts'
-import {
-  type IdempotencyKeyRow,
-  isKeyHeld,
-  type NewDeliveryRow,
-  type NewTicketRow,
-  readAttachments,
-  readMessageState,
-  readMessages,
-  readTicket,
-} from './ticket.store.ts'
+import { readAttachments, readMessageState, readMessages, readTicket } from './ticket.store.ts'
 import { toTicket } from './ticket.view.ts'
 
 /** How long a request waits for the database, in milliseconds. */
@@ -133,9 +124,9 @@ export class TicketService {
     const { carrier } = this.#deps
     const connector = carrier.connectorOf(brand.id)
     const place = !connector.atCommit && carrier.take(brand.id)
-    const row = this.#toRow(admitted, file, key, place)
     let kept = false
     try {
+      const row = toRow(admitted, file, key, { connector, holder: place ? this.#deps.holder : null })
       this.#deps.pass('before_commit')
       const inserted = await this.#refuseOutage(this.#deps.intake.keep(row))
       this.#deps.pass('after_commit')
@@ -154,7 +145,7 @@ export class TicketService {
 
   /** The ticket is safe: what is left is to say honestly where it stands. */
   async #answer(
-    { brand, ticket }: Admitted,
+    { brand }: Admitted,
     row: NewTicketRow,
     file: ReadAttachment | null,
     createdAt: Date,
@@ -167,7 +158,7 @@ export class TicketService {
         settled = 'delivered'
         break
       case 'leased': {
-        const message = toMessage(row, ticket, file, createdAt)
+        const message = toMessage(row, file, createdAt)
         const job = { brandId: brand.id, deliveryId: delivery.deliveryId, attempt: 1, message }
         settled = await within(carrier.carry(job), brand.wait)
         break
@@ -215,90 +206,6 @@ export class TicketService {
       this.lastOutage = performance.now()
       throw unavailable('The database is away.', 2, error)
     }
-  }
-
-  #toRow(
-    { caller, brand, ticket, actor }: Admitted,
-    file: ReadAttachment | null,
-    key: IdempotencyKeyRow | null,
-    place: boolean,
-  ): NewTicketRow {
-    const messageId = newUuid()
-    return {
-      brandId: brand.id,
-      ticketId: newUuid(),
-      messageId,
-      issuer: caller.issuer,
-      personId: ticket.person_id,
-      requesterEmail: ticket.requester_email,
-      requesterName: ticket.requester_name ?? null,
-      subject: ticket.subject,
-      body: ticket.body,
-      actor: actor.kind,
-      actorId: actor.kind === 'client' ? actor.clientId : null,
-      auditId: newUuid(),
-      delivery: this.#toDeliveryRow(brand, messageId, place),
-      attachments: file === null ? [] : [toAttachmentRow(file)],
-      key,
-    }
-  }
-
-  #toDeliveryRow(brand: Brand, messageId: string, place: boolean): NewDeliveryRow {
-    const connector = this.#deps.carrier.connectorOf(brand.id)
-    const state = connector.atCommit ? 'delivered' : place ? 'leased' : 'pending'
-    return {
-      deliveryId: newUuid(),
-      connector: connector.name,
-      mailMessageId: mailMessageId(brand, messageId),
-      state,
-      lockedBy: state === 'leased' ? this.#deps.holder : null,
-      lease: state === 'leased' ? LEASE : 0,
-    }
-  }
-}
-
-/** `<msg_…@domain of from>`, where the desk is a mailbox. */
-function mailMessageId(brand: Brand, messageId: string): string | null {
-  const { desk } = brand
-  if (desk.connector !== 'smtp') return null
-  return `<${toId('msg', messageId)}@${desk.from.address.slice(desk.from.address.lastIndexOf('@') + 1)}>`
-}
-
-function toAttachmentRow(file: ReadAttachment): NewTicketRow['attachments'][number] {
-  return {
-    attachmentId: newUuid(),
-    filename: file.filename,
-    declaredType: file.declaredType,
-    detectedType: file.detectedType,
-    sha256: Buffer.from(file.sha256, 'hex'),
-    size: file.bytes.length,
-  }
-}
-
-function toMessage(
-  row: NewTicketRow,
-  ticket: NewTicket,
-  file: ReadAttachment | null,
-  createdAt: Date,
-): OutgoingMessage {
-  return {
-    brandId: row.brandId,
-    ticketId: toId('tkt', row.ticketId),
-    messageId: toId('msg', row.messageId),
-    personId: row.personId,
-    requester: { email: row.requesterEmail, name: row.requesterName },
-    subject: ticket.subject,
-    body: ticket.body,
-    createdAt,
-    mailMessageId: row.delivery.mailMessageId,
-    attachments: row.attachments.map((attachment) => ({
-      attachmentId: toId('att', attachment.attachmentId),
-      filename: attachment.filename,
-      contentType: contentTypeOf(attachment.declaredType, attachment.detectedType),
-      size: attachment.size,
-      sha256: attachment.sha256.toString('hex'),
-      read: async () => file?.bytes ?? Buffer.alloc(0),
-    })),
   }
 }
 

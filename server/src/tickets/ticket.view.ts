@@ -1,9 +1,10 @@
 import type { Attachment, Message, Receipt, Ticket } from '@bellhop/contract'
+import type { DeliveryState } from '../deliveries/delivery.store.ts'
 import { contentTypeOf } from '../deliveries/job.ts'
 import { AppError } from '../errors.ts'
 import { toId } from '../ids.ts'
 import type { Accepted } from './ticket.service.ts'
-import type { AttachmentRow, DeliveryState, MessageRow, TicketRow } from './ticket.store.ts'
+import type { AttachmentRow, MessageRow, TicketRow } from './ticket.store.ts'
 
 /**
  * The answer to a ticket that is kept.

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, DatabaseDeadline, openDatabase } from '../../src/database/pool.ts'
 import { newUuid } from '../../src/ids.ts'
 import { Intake } from '../../src/tickets/intake.ts'
-import { isKeyHeld, type NewTicketRow } from '../../src/tickets/ticket.store.ts'
+import { isKeyHeld, type NewTicketRow } from '../../src/tickets/new-ticket.store.ts'
 import { createTestDatabase, type TestDatabase } from '../database/test-database.ts'
 
 let own: TestDatabase

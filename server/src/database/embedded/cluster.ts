@@ -13,10 +13,10 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../../errors.ts'
+import { syncFolder } from '../../sync-folder.ts'
 import type { Binaries } from './binaries.ts'
 import { run } from './command.ts'
 import { type Layout, ROLE } from './layout.ts'
-import { syncFolder } from './password.ts'
 import type { ServerUser } from './server-user.ts'
 
 /** Whoever comes through the socket knows the password; there is no other way in. */

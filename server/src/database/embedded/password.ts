@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder } from '../../sync-folder.ts'
 
 /**
  * The embedded database's password, made at the first start: 192 random bits, in a file of mode 0600 that is
@@ -32,15 +33,5 @@ export async function readPassword(path: string): Promise<string | null> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
     throw error
-  }
-}
-
-/** Makes a rename inside a folder outlast a power failure. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
