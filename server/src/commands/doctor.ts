@@ -74,7 +74,9 @@ async function checkDatabase({ environment, brands }: Config): Promise<Check> {
       }
     })
   } catch (error) {
-    if (error instanceof OperatorError) return { what, ok: false, detail: error.message }
+    if (error instanceof OperatorError) {
+      return { what, ok: false, detail: error.message.replace(/^DATABASE_URL: /, '') }
+    }
     const { code } = describeDatabaseError(error)
     return {
       what,

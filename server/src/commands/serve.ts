@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { type Bellhop, compose, type Roles } from '../compose.ts'
 import { type Config, loadConfig } from '../config.ts'
@@ -7,8 +8,10 @@ import { mintDemoToken } from '../demo.ts'
 import { OperatorError } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
 import { MIGRATIONS } from './endpoint.ts'
-import { untilSignal } from './signals.ts'
+import { endNow, untilSignal } from './signals.ts'
 
+/** Connections that the kernel keeps while the process is busy; the kernel has a limit of its own. */
+const BACKLOG = 4096
 /** In all, from the first signal to the end of the process, in milliseconds. */
 const STOP_LIMIT_MS = 9800
 
@@ -34,10 +37,11 @@ export async function serve(command: 'start' | 'api' | 'worker', out: NodeJS.Wri
     const { applied, version } = await migrate(endpoint, MIGRATIONS)
     if (applied.length > 0) log.info('migrated', { version: String(version), count: applied.length })
     bellhop = await compose({ config, endpoint, roles, log, env: process.env })
-    const url = await listen(bellhop, config, log, roles.api ? 'PORT' : 'WORKER_PORT')
-    if (roles.worker) log.info('carrying')
+    const url = await listen(bellhop, config, roles.api ? 'PORT' : 'WORKER_PORT')
     if (url !== null)
       out.write(roles.api ? await welcome(config, url) : `\nBellhop carries, and is watched at ${url}\n`)
+    if (url !== null) log.info('listening', { url })
+    if (roles.worker) log.info('carrying')
     await signal
     log.info('stopping')
   } finally {
@@ -48,21 +52,19 @@ export async function serve(command: 'start' | 'api' | 'worker', out: NodeJS.Wri
 async function listen(
   { app, start }: Bellhop,
   { environment }: Config,
-  log: Log,
   variable: 'PORT' | 'WORKER_PORT',
 ): Promise<string | null> {
   start()
   if (app === null) return null
   try {
     const wanted = variable === 'PORT' ? environment.port : environment.workerPort
-    await app.listen({ host: environment.host, port: wanted ?? 0 })
+    await app.listen({ host: environment.host, port: wanted ?? 0, backlog: BACKLOG })
   } catch (error) {
     throw listenError(error, variable)
   }
   const { port } = app.server.address() as AddressInfo
   const host = environment.host.includes(':') ? `[${environment.host}]` : environment.host
   const url = `http://${host}:${port}`
-  log.info('listening', { url })
   return url
 }
 
@@ -76,10 +78,10 @@ function listenError(error: unknown, variable: string): unknown {
   return error
 }
 
-/** Where it is, and for the demo brands a call that works when it is pasted. */
+/** Where it is, and for the demo brands a call that works when it is pasted: one line, whatever the shell. */
 async function welcome({ environment, demo }: Config, url: string): Promise<string> {
-  const ready = `\nBellhop is ready at ${url}, its API is described at ${url}/docs\n`
-  if (!demo) return ready
+  const ready = `\nBellhop is ready at ${url}\nIts API is described at ${url}/docs\n`
+  if (!demo) return `${ready}\n`
   const token = await mintDemoToken(environment, {
     brand: 'acme',
     person: 'per_ada',
@@ -94,25 +96,25 @@ async function welcome({ environment, demo }: Config, url: string): Promise<stri
     subject: 'My order has not arrived',
     body: 'It was due on Monday. Where is it?',
   })
-  return `${ready}The demo brands are acme and globex. File a ticket as one of acme's customers:
-
-curl -sS ${url}/v1/support/tickets \\
-  -H 'Authorization: Bearer ${token}' \\
-  -H 'Content-Type: application/json' \\
-  -H "Idempotency-Key: first-$(date +%s)" \\
-  -d '${body}'
-
-`
+  const headers = [
+    `Authorization: Bearer ${token}`,
+    'Content-Type: application/json',
+    `Idempotency-Key: ${randomUUID()}`,
+  ]
+  const call = `curl -sS ${url}/v1/support/tickets ${headers.map((header) => `-H '${header}'`).join(' ')} -d '${body}'`
+  return `${ready}The demo brands are acme and globex. File a ticket as one of acme's customers:\n\n${call}\n\n`
 }
 
 async function stop(bellhop: Bellhop | null, embedded: EmbeddedServer | null, log: Log): Promise<void> {
+  let stopped = false
+  // It goes on counting when all is stopped: a log that nobody reads keeps a process alive too.
   const limit = setTimeout(() => {
-    log.error('stopped_late')
-    process.exit(1)
+    if (!stopped) log.error('stopped_late')
+    endNow(stopped ? 0 : 1)
   }, STOP_LIMIT_MS)
   limit.unref()
   await bellhop?.close()
   await embedded?.stop()
-  clearTimeout(limit)
+  stopped = true
   log.info('stopped')
 }

@@ -8,8 +8,8 @@ const LIMIT_MS = 5000
 const LANES = 4
 /** Of one statement. */
 const ROWS = 64
-/** Milliseconds that a group waits for a lock; then each of its tickets waits alone. */
-const GROUP_LOCK_MS = 100
+/** Milliseconds that a group waits for a key; then each of its tickets waits alone. */
+const GROUP_KEY_MS = 100
 /** Characters of text of one statement; a longer ticket goes alone. */
 const CHARACTERS = 256 * 1024
 
@@ -81,9 +81,9 @@ export class Intake {
     const rows = group.map(({ row }) => row)
     // The first of them came first.
     const left = (group[0]?.deadline ?? 0) - performance.now()
-    const lockMs = group.length > 1 ? GROUP_LOCK_MS : IDEMPOTENCY_WAIT - (LIMIT_MS - left)
+    const keyPatience = group.length > 1 ? GROUP_KEY_MS : IDEMPOTENCY_WAIT - (LIMIT_MS - left)
     try {
-      const inserted = await this.#database.run(left, (sql) => insertTickets(sql, rows, lockMs))
+      const inserted = await this.#database.run(left, (sql) => insertTickets(sql, rows, keyPatience))
       group.forEach(({ resolve }, index) => {
         const one = inserted[index]
         if (one !== undefined) resolve(one)

@@ -59,21 +59,21 @@ export type Inserted =
  * is locked, so a second request waits for the first one's COMMIT and then reads whose key it is. DO NOTHING
  * with a look-up beside it was tried with 300 keys at 16 requests each and found neither row 3,087 times.
  * An expired key that was not swept yet is taken over. Keys are locked in the order of their digests, so that
- * two processes that keep the same keys wait for each other in one direction only. The time to wait for a lock is
- * set by the statement itself, for its own transaction and before it takes one.
+ * two processes that keep the same keys wait for each other in one direction only. The statement itself says how
+ * long it waits for a key; the locks on its tables it takes before, with the session's own patience.
  * @param rows no two with the same key
- * @param lockTimeout milliseconds to wait for another process that writes one of the keys
+ * @param keyPatience milliseconds to wait for another process that writes one of the keys
  * @returns what became of each, in their order
  */
 export async function insertTickets(
   sql: Executor,
   rows: NewTicketRow[],
-  lockTimeout: number,
+  keyPatience: number,
 ): Promise<Inserted[]> {
   const kept = await sql<KeptRow[]>`
     WITH asked AS MATERIALIZED (
       SELECT a.*, decode(a.digest, 'hex') AS key_digest
-      FROM (SELECT set_config('lock_timeout', ${`${Math.max(1, Math.round(lockTimeout))}ms`}, true)) AS patience,
+      FROM (SELECT set_config('lock_timeout', ${`${Math.max(1, Math.round(keyPatience))}ms`}, true)) AS patience,
         json_to_recordset(${JSON.stringify(rows.map(toJson))}::text::json) AS a(
         brand_id text, ticket_id uuid, message_id uuid, issuer text, person_id text, requester_email text,
         requester_name text, subject text, body text, actor text, actor_id text, audit_id uuid, delivery_id uuid,

@@ -10,7 +10,7 @@ let own: TestDatabase
 let database: Database
 beforeAll(async () => {
   own = await createTestDatabase()
-  database = openDatabase(own.endpoint, { max: 8, applicationName: 'intake' })
+  database = openDatabase(own.endpoint, { max: 8, applicationName: 'intake', lockTimeout: 4500 })
 })
 afterAll(async () => {
   await database.close()
@@ -112,6 +112,22 @@ test('who comes with a ticket that waits for its key does not wait long with it'
   } finally {
     await letGo()
   }
+})
+
+test('a ticket waits longer for a table than for its key', async () => {
+  const intake = new Intake(database)
+  const locked = Promise.withResolvers<void>()
+  const holding = own.sql.begin(async (sql) => {
+    await sql`LOCK TABLE tickets IN EXCLUSIVE MODE`
+    locked.resolve()
+    await sql`SELECT pg_sleep(2.5)`
+  })
+  await locked.promise
+  const started = performance.now()
+  const kept = await intake.keep(aRow({ key: aKey() }))
+  expect(kept.kind).toBe('created')
+  expect(performance.now() - started).toBeGreaterThan(2000)
+  await holding
 })
 
 test('a ticket that the database refuses does not take the others with it', async () => {

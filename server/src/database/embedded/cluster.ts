@@ -41,6 +41,12 @@ export async function ensureCluster(
         'dump it with the Bellhop that made it, and restore it into a new DATA_DIR',
     )
   }
+  // What is there and is no cluster of ours is not ours to touch.
+  if ((await readdir(layout.cluster).catch(() => [])).length > 0) {
+    throw new OperatorError(
+      `DATA_DIR: expected ${layout.cluster} to be PostgreSQL's folder, or not to be there`,
+    )
+  }
   await removeDrafts(layout)
   const draft = await mkdtemp(draftPrefix(layout))
   await chmod(draft, 0o700)
