@@ -2,8 +2,8 @@ import type { Mailbox } from '../config.ts'
 import { encodeWords, foldWords, needsEncoding, oneLine } from './mail-text.ts'
 
 /**
- * Header fields as RFC 5322 writes them. Each function gives whole lines that end with CRLF, and no value
- * can leave its field.
+ * Header fields as RFC 5322 writes them. Each function gives whole lines that end with CRLF, those for text
+ * of any length in pieces, and no value can leave its field.
  */
 
 /** A display name that is longer than this is encoded, so that it can be folded. */
@@ -11,25 +11,31 @@ const QUOTED_NAME = 60
 const SIMPLE_ADDRESS = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+$/
 
 /** A field of text that people wrote: Subject. */
-export function textField(name: string, value: string): string {
-  const text = oneLine(value)
+export function* textField(name: string, value: string): Generator<string> {
+  const line = oneLine(value)
+  if (line.length === 0) {
+    yield `${name}:\r\n`
+    return
+  }
   const used = name.length + 2
-  const written = needsEncoding(text) ? encodeWords(text, used) : foldWords(text, used)
-  return `${name}: ${written}`.trimEnd().concat('\r\n')
+  yield `${name}: `
+  yield* needsEncoding(line) ? encodeWords(line, used) : foldWords(line, used)
+  yield '\r\n'
 }
 
 /** A field of one mailbox: From, To, Reply-To (RFC 5322, section 3.4). */
-export function mailboxField(name: string, mailbox: Mailbox): string {
+export function* mailboxField(name: string, mailbox: Mailbox): Generator<string> {
   const address = plain(mailbox.address)
-  const text = oneLine(mailbox.name)
-  if (text === '') {
+  const line = oneLine(mailbox.name)
+  if (line.length === 0) {
     // In angle brackets a quoted local part is read as an address by every reader, bare it is not.
-    return `${name}: ${SIMPLE_ADDRESS.test(address) ? address : `<${address}>`}\r\n`
+    yield `${name}: ${SIMPLE_ADDRESS.test(address) ? address : `<${address}>`}\r\n`
+    return
   }
-  const used = name.length + 2
-  const display =
-    needsEncoding(text) || text.length > QUOTED_NAME ? encodeWords(text, used) : quotedString(text)
-  return `${name}: ${display}\r\n <${address}>\r\n`
+  yield `${name}: `
+  if (needsEncoding(line) || line.length > QUOTED_NAME) yield* encodeWords(line, name.length + 2)
+  else yield quotedString(line.toString('latin1'))
+  yield `\r\n <${address}>\r\n`
 }
 
 /** A field whose value is ours and printable: Message-ID, Auto-Submitted. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Mailbox } from '../config.ts'
-import { base64Length, base64Lines, encodeText, endsWithLineBreak } from './mail-body.ts'
+import { collect, lengthOf } from './in-turns.ts'
+import { base64Length, base64Lines, encodeText } from './mail-body.ts'
 import { dateField, mailboxField, plainField, textField } from './mail-headers.ts'
-import { isPlain, parameterField, safeContentType } from './mail-parameters.ts'
+import { isPlain, type MediaType, parameterField, safeContentType } from './mail-parameters.ts'
 
 export type MailAttachment = { filename: string; contentType: string; content: Buffer }
 
@@ -31,60 +32,70 @@ export type ComposedMail = {
  * bytes each time, so that every retry is recognised as what went before.
  *
  * It is 7-bit clean, no line is over 998 octets, what a reader decodes is what was given, and no value can
- * add or alter a header.
+ * add or alter a header. Others have their turn while a large one is written.
  */
-export function composeMail(mail: Mail): ComposedMail {
+export async function composeMail(mail: Mail): Promise<ComposedMail> {
   const boundary = makeBoundary(mail.messageId)
   const multipart = mail.attachments.length > 0
-  const text = encodeText(mail.body)
-  const textHead =
-    parameterField('Content-Type', 'text/plain', [['charset', 'utf-8']]) +
-    plainField('Content-Transfer-Encoding', text.encoding)
-  const head =
-    mailboxField('From', mail.from) +
-    mailboxField('To', mail.to) +
-    mailboxField('Reply-To', mail.replyTo) +
-    textField('Subject', mail.subject) +
-    dateField(mail.date) +
-    plainField('Message-ID', mail.messageId) +
-    plainField('Auto-Submitted', 'auto-generated') +
-    plainField('X-Bellhop-Ticket', mail.ticketId) +
-    plainField('MIME-Version', '1.0') +
-    (multipart ? parameterField('Content-Type', 'multipart/mixed', [['boundary', boundary]]) : textHead)
-  const start = Buffer.from(multipart ? `${head}\r\n--${boundary}\r\n${textHead}\r\n` : `${head}\r\n`)
-  const parts = mail.attachments.map((attachment) => ({
-    head: Buffer.from(`\r\n--${boundary}\r\n${attachmentHead(attachment)}\r\n`),
-    content: attachment.content,
-  }))
-  const content = multipart ? text.content : endsWithLineBreak(text)
+  const text = encodeText(mail.body, !multipart)
+  const start = await collect(beforeText(mail, text.encoding, multipart ? boundary : null))
+  const content = await collect(text.pieces)
+  const parts: { head: Buffer[]; content: Buffer }[] = []
+  for (const attachment of mail.attachments) {
+    const type = await safeContentType(attachment.contentType)
+    const head = await collect(beforeContent(boundary, type, attachment.filename))
+    parts.push({ head, content: attachment.content })
+  }
   const end = Buffer.from(multipart ? `\r\n--${boundary}--\r\n` : '')
   const size =
-    start.length +
-    content.length +
-    parts.reduce((sum, part) => sum + part.head.length + base64Length(part.content.length), 0) +
+    lengthOf(start) +
+    lengthOf(content) +
+    parts.reduce((sum, part) => sum + lengthOf(part.head) + base64Length(part.content.length), 0) +
     end.length
   function* pieces(): Generator<Buffer> {
-    yield start
-    yield content
+    yield* start
+    yield* content
     for (const part of parts) {
-      yield part.head
-      yield* base64Lines(part.content)
+      yield* part.head
+      for (const lines of base64Lines(part.content)) yield Buffer.from(lines, 'latin1')
     }
     yield end
   }
   return { size, pieces }
 }
 
-function attachmentHead(attachment: MailAttachment): string {
-  const { type, parameters } = safeContentType(attachment.contentType)
-  const { filename } = attachment
+/** @param boundary null where the text is all there is */
+function* beforeText(mail: Mail, encoding: string, boundary: string | null): Generator<string> {
+  yield* mailboxField('From', mail.from)
+  yield* mailboxField('To', mail.to)
+  yield* mailboxField('Reply-To', mail.replyTo)
+  yield* textField('Subject', mail.subject)
+  yield dateField(mail.date)
+  yield plainField('Message-ID', mail.messageId)
+  yield plainField('Auto-Submitted', 'auto-generated')
+  yield plainField('X-Bellhop-Ticket', mail.ticketId)
+  yield plainField('MIME-Version', '1.0')
+  if (boundary !== null) {
+    yield* parameterField('Content-Type', 'multipart/mixed', [['boundary', boundary]])
+    yield `\r\n--${boundary}\r\n`
+  }
+  yield* parameterField('Content-Type', 'text/plain', [['charset', 'utf-8']])
+  yield plainField('Content-Transfer-Encoding', encoding)
+  yield '\r\n'
+}
+
+function* beforeContent(
+  boundary: string,
+  { type, parameters }: MediaType,
+  filename: string,
+): Generator<string> {
+  yield `\r\n--${boundary}\r\n`
   // Readers too old for Content-Disposition look here; they know no RFC 2231, so only a plain name helps.
-  if (isPlain(filename)) parameters.push(['name', filename])
-  return (
-    parameterField('Content-Type', type, parameters) +
-    parameterField('Content-Disposition', 'attachment', [['filename', filename]]) +
-    plainField('Content-Transfer-Encoding', 'base64')
-  )
+  const named: [string, string][] = isPlain(filename) ? [['name', filename]] : []
+  yield* parameterField('Content-Type', type, parameters.concat(named))
+  yield* parameterField('Content-Disposition', 'attachment', [['filename', filename]])
+  yield plainField('Content-Transfer-Encoding', 'base64')
+  yield '\r\n'
 }
 
 /** `=_` can stand neither in base64 nor in quoted-printable, so no part can hold the boundary (RFC 2045, section 6.7). */

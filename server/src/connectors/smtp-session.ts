@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { NodemailerError } from 'nodemailer/lib/errors'
 import SMTPConnection, { type SMTPConnectionOptions, type SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
+import { inTurns } from './in-turns.ts'
 import type { ComposedMail } from './mail-message.ts'
 
 /**
@@ -161,7 +162,7 @@ export function stoppedBy(signal: AbortSignal): 'aborted' | 'attempt_timeout' {
 /** A server that thanks for a message that it has not seen the end of. */
 const EARLY: NodemailerError = Object.assign(new Error('accepted before the end'), { code: 'EPROTOCOL' })
 
-function* watched(pieces: Iterable<Buffer>, onLastPiece: () => void): Generator<Buffer> {
-  yield* pieces
+async function* watched(pieces: Iterable<Buffer>, onLastPiece: () => void): AsyncGenerator<Buffer> {
+  yield* inTurns(pieces)
   onLastPiece()
 }

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
-import { Webhook } from 'standardwebhooks'
 import { Agent, type Dispatcher } from 'undici'
 import type { WebhookDesk } from '../config.ts'
 import { attemptResult } from './attempt-result.ts'
 import { ANSWER_LIMIT, type AttemptResult, type Connector } from './connector.ts'
 import { errorCode, networkFault } from './network-fault.ts'
-import { composeWebhook } from './webhook-message.ts'
+import { type ComposedWebhook, composeWebhook } from './webhook-message.ts'
 import { webhookOutcome } from './webhook-outcome.ts'
 import { reach } from './webhook-reach.ts'
+import { readSecret, signWebhook } from './webhook-signature.ts'
 
 /** In milliseconds. */
 export type WebhookTimeouts = {
@@ -31,8 +31,6 @@ export const WEBHOOK_TIMEOUTS: WebhookTimeouts = {
 /** Idle connections are closed before the desk's server would: it rarely keeps them for less than 5 s. */
 const KEEP_ALIVE = 2000
 const CONNECTIONS = 8
-/** How much of a large body is handed out at a time, in bytes. */
-const PIECE = 64 * 1024
 
 /** A helpdesk elsewhere, called as Standard Webhooks 1.0.0 says. */
 export function createWebhookConnector(
@@ -41,7 +39,7 @@ export function createWebhookConnector(
   timeouts: WebhookTimeouts = WEBHOOK_TIMEOUTS,
 ): Connector {
   const url = new URL(desk.url)
-  const signer = new Webhook(desk.secret)
+  const key = readSecret(desk.secret)
   const agent = new Agent({
     connect: { timeout: timeouts.connect },
     connections: CONNECTIONS,
@@ -53,11 +51,11 @@ export function createWebhookConnector(
     keepAliveMaxTimeout: KEEP_ALIVE,
   })
 
-  async function call(messageId: string, body: string, signal: AbortSignal): Promise<AttemptResult> {
-    const bytes = Buffer.from(body)
-    const time = new Date(now())
+  async function call(id: string, body: ComposedWebhook, signal: AbortSignal): Promise<AttemptResult> {
+    const seconds = Math.floor(now() / 1000)
+    const signature = await signWebhook(key, id, seconds, body)
     let stage: 'connecting' | 'sending' | 'sent' = 'connecting'
-    const watched = pieces(bytes, (next) => {
+    const watched = watch(body, (next) => {
       stage = next
     })
     try {
@@ -67,11 +65,11 @@ export function createWebhookConnector(
         method: 'POST',
         headers: {
           'content-type': 'application/json',
-          'content-length': String(bytes.length),
+          'content-length': String(body.size),
           'user-agent': 'bellhop',
-          'webhook-id': messageId,
-          'webhook-timestamp': String(Math.floor(time.getTime() / 1000)),
-          'webhook-signature': signer.sign(messageId, time, body),
+          'webhook-id': id,
+          'webhook-timestamp': String(seconds),
+          'webhook-signature': signature,
         },
         body: Readable.from(watched, { objectMode: false }),
         signal,
@@ -99,11 +97,13 @@ export function createWebhookConnector(
  * The body in pieces. undici asks for them only once it is connected, and the desk cannot have all of it
  * before the last was asked for: that is how a break before the request is told from one after it.
  */
-function* pieces(bytes: Buffer, reach: (stage: 'sending' | 'sent') => void): Generator<Buffer> {
+function* watch(body: ComposedWebhook, reach: (stage: 'sending' | 'sent') => void): Generator<Buffer> {
   reach('sending')
-  for (let start = 0; start < bytes.length; start += PIECE) {
-    if (start + PIECE >= bytes.length) reach('sent')
-    yield bytes.subarray(start, start + PIECE)
+  let handed = 0
+  for (const piece of body.pieces()) {
+    handed += piece.length
+    if (handed === body.size) reach('sent')
+    yield piece
   }
 }
 

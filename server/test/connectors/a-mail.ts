@@ -19,8 +19,8 @@ export function mail(change: Partial<Mail> = {}): Mail {
 }
 
 /** The whole message, whose size must be what was announced. */
-export function bytesOf(message: Mail): Buffer {
-  const composed = composeMail(message)
+export async function bytesOf(message: Mail): Promise<Buffer> {
+  const composed = await composeMail(message)
   const bytes = Buffer.concat([...composed.pieces()])
   expect(composed.size).toBe(bytes.length)
   return bytes

@@ -100,7 +100,7 @@ describe('what a reader decodes is what was given', () => {
           replyTo: { name, address: email },
           attachments: attached ? [attachment] : [],
         })
-        const bytes = bytesOf(given)
+        const bytes = await bytesOf(given)
         const raw = bytes.toString('latin1')
         expect(/[^\t\r\n\x20-\x7e]/.test(raw)).toBe(false)
         expect(/[\r\n]/.test(raw.replaceAll('\r\n', ''))).toBe(false)
@@ -128,7 +128,7 @@ describe('what a reader decodes is what was given', () => {
       '👩‍👩‍👧'.repeat(6000),
       'two words '.repeat(5000),
     ]) {
-      const bytes = bytesOf(mail({ subject }))
+      const bytes = await bytesOf(mail({ subject }))
       expect((await read(bytes)).subject).toBe(subject)
       expect(
         Math.max(
