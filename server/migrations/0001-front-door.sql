@@ -76,6 +76,8 @@ CREATE TABLE deliveries (
   state           text        NOT NULL
                   CHECK (state IN ('pending', 'leased', 'delivered', 'rejected', 'dead')),
   attempts        integer     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+  -- The attempts that there were when an operator had it tried again: the back-off counts from there.
+  retried_after   integer     NOT NULL DEFAULT 0 CHECK (retried_after BETWEEN 0 AND attempts),
   due_at          timestamptz NOT NULL DEFAULT now(),
   -- After this the next failure is the last.
   give_up_at      timestamptz NOT NULL DEFAULT now() + interval '3 days',

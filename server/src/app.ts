@@ -3,8 +3,9 @@ import { openapi } from '@bellhop/contract'
 import underPressure from '@fastify/under-pressure'
 import fastify, { type FastifyInstance } from 'fastify'
 import { AppError, unavailable } from './errors.ts'
-import { Admission } from './http/admission.ts'
-import { contentGuard, registerJsonParser } from './http/content.ts'
+import { Admission, type AdmissionLimits } from './http/admission.ts'
+import { registerBodies } from './http/body.ts'
+import { contentGuard } from './http/content.ts'
 import { registerCors } from './http/cors.ts'
 import { docsRoutes } from './http/docs.ts'
 import { answer, onClientError, onConnect, registerErrors } from './http/errors.ts'
@@ -26,7 +27,7 @@ const HEADERS_LIMIT = 16 * 1024
 const KEEP_ALIVE_MS = 72_000
 /** Above this the process is so late that a new ticket would only make it later. */
 const EVENT_LOOP_DELAY_MS = 1000
-const IN_FLIGHT = { requests: 1000, bytes: 256 * 1024 * 1024 }
+const IN_FLIGHT: AdmissionLimits = { requests: 1000, bytes: 256 * 1024 * 1024 }
 const TIMEOUTS: HttpTimeouts = { headers: 10_000, request: 120_000, checkEvery: 2000 }
 /** What must answer also when the server is full. */
 const PROBES = new Set(['/healthz', '/readyz', '/metrics'])
@@ -54,6 +55,8 @@ export type AppDeps = {
   /** Bytes of a request on the wire. */
   maxRequestBytes: number
   timeouts?: HttpTimeouts
+  /** What may be in flight at once; 1,000 requests and 256 MiB unless told. */
+  inFlight?: AdmissionLimits
 }
 
 /** The whole HTTP surface, the same in production and in tests. Every plugin and route is named here. */
@@ -61,7 +64,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
   const { log, metrics, maxRequestBytes, timeouts = TIMEOUTS } = deps
   const app: FastifyInstance<Server> = fastify<Server>({
     genReqId: requestId,
-    bodyLimit: maxRequestBytes,
     requestTimeout: timeouts.request,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // What comes on an open connection while the server closes is answered as ever; the answer closes it.
@@ -103,26 +105,33 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
     }
     done(hasOneHost(request.raw) ? undefined : new AppError('bad_request', 'There must be one Host header.'))
   })
-  registerCors(app, deps.origins)
+  registerCors(app, deps.origins, routes)
   registerErrors(app, routes, log)
-  registerJsonParser(app)
+  // Only the routes that take a body read one.
+  app.removeAllContentTypeParsers()
   await app.register(underPressure, {
     maxEventLoopDelay: EVENT_LOOP_DELAY_MS,
     pressureHandler: (request) => {
       if (!PROBES.has(request.routeOptions.url ?? '')) throw unavailable('The server is full.', 5)
     },
   })
-  const admission = new Admission({ ...IN_FLIGHT, bytesOfOne: maxRequestBytes })
-  await app.register(healthRoutes(async () => (admission.isFull ? 'The server is full.' : deps.readiness())))
+  const admission = new Admission(deps.inFlight ?? IN_FLIGHT)
+  const isFull = () => admission.isFull || app.isUnderPressure()
+  await app.register(healthRoutes(async () => (isFull() ? 'The server is full.' : deps.readiness())))
   await app.register(metricsRoutes(metrics))
-  if (deps.tickets === null) return app
+  const { tickets } = deps
+  if (tickets === null) return app
   const guards = {
-    token: tokenGuard(deps.tickets.judge),
+    token: tokenGuard(tickets.judge),
     content: contentGuard(maxRequestBytes),
     admission: admission.guard,
+    during: admission.during.bind(admission),
     limit: await registerRateLimit(app),
   }
-  await app.register(ticketRoutes(deps.tickets.service, guards, maxRequestBytes))
+  await app.register(async (scope) => {
+    registerBodies(scope, admission, maxRequestBytes)
+    await scope.register(ticketRoutes(tickets.service, guards))
+  })
   await app.register(docsRoutes(openapi(deps.version)))
   return app
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { buildApp, type HttpTimeouts } from './app.ts'
 import { sumBlobs } from './blobs/blob.store.ts'
@@ -24,8 +25,10 @@ import {
 import { toJob } from './deliveries/job.ts'
 import { Upkeep } from './deliveries/upkeep.ts'
 import { Worker } from './deliveries/worker.ts'
+import type { AdmissionLimits } from './http/admission.ts'
 import { Metrics } from './http/metrics.ts'
 import { createReadiness } from './http/readiness.ts'
+import { logIssuers } from './http/tokens/issuer-log.ts'
 import { createTokenJudge } from './http/tokens/tokens.ts'
 import { toId } from './ids.ts'
 import type { Log } from './log.ts'
@@ -40,10 +43,15 @@ const DELIVERY_STATEMENT_MS = 10_000
 /** Milliseconds that the gauges wait for the database, so that the other metrics come in time without it. */
 const METRICS_STATEMENT_MS = 2000
 const GRACE_MS = 7000
+/** Milliseconds in which those who have just connected are still heard. */
+const LINGER_MS = 300
 /** Milliseconds for the answers that waited for it. */
 const LAST_ANSWERS_MS = 300
 /** Milliseconds for the last traces, whether their collector answers or not. */
 const TRACES_MS = 1000
+
+/** Milliseconds that a statement waits for a table, less than a ticket waits for the database (5 s). */
+const LOCK_MS = 4500
 
 /** What this process does: answer requests, carry what is due, or both. */
 export type Roles = { api: boolean; worker: boolean }
@@ -65,6 +73,8 @@ export type ComposeDeps = {
   /** Milliseconds for what is in flight when the process is told to stop; 7,000 unless told. */
   grace?: number
   timeouts?: HttpTimeouts
+  /** What may be in flight at once. */
+  inFlight?: AdmissionLimits
 }
 
 export type Bellhop = {
@@ -93,7 +103,11 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
   const { brands, issuers } = config.brands
   const holder = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
   const applicationName = roles.api ? (roles.worker ? 'bellhop start' : 'bellhop api') : 'bellhop worker'
-  const database = openDatabase(endpoint, { max: environment.databasePool, applicationName })
+  const database = openDatabase(endpoint, {
+    max: environment.databasePool,
+    applicationName,
+    lockTimeout: LOCK_MS,
+  })
   const run: typeof database.run = (ms, work) => database.run(ms, work)
   const blobs = new BlobFolder(join(environment.dataDir, 'blobs'), now)
   const connectors = new Map(
@@ -139,17 +153,25 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
         return desk ? [{ brandId, limit, ...desk }] : []
       })
       const rows = await run(DELIVERY_STATEMENT_MS, (sql) =>
-        claimDeliveries(sql, holder, requests, free.inAll),
+        claimDeliveries(sql, holder, requests, free.inAll, carrier.underWay()),
       )
       return rows.map((row) => toJob(row, blobs))
     },
     log,
     random,
   })
-  const upkeep = new Upkeep({ database, blobs, log, random })
+  const upkeep = new Upkeep({ database, blobs, log, random, underWay: () => carrier.underWay() })
 
+  const logIssuerCall = logIssuers(log)
   const judge = roles.api
-    ? createTokenJudge({ issuers, now, onIssuerCall: (call) => metrics.issuerCall(call) })
+    ? createTokenJudge({
+        issuers,
+        now,
+        onIssuerCall: (call) => {
+          metrics.issuerCall(call)
+          logIssuerCall(call)
+        },
+      })
     : null
   const service = new TicketService({
     database,
@@ -176,6 +198,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
           origins: new Set(brands.flatMap((brand) => brand.origins)),
           maxRequestBytes: environment.limits.requestBytes,
           ...(timeouts ? { timeouts } : {}),
+          ...(deps.inFlight ? { inFlight: deps.inFlight } : {}),
         })
       : null
 
@@ -190,7 +213,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
     async close() {
       const { grace = GRACE_MS } = deps
       const lastClaim = worker.stop()
-      const drained = Promise.all([app?.close(), lastClaim, upkeep.stop()])
+      const drained = Promise.all([app && leave(app), lastClaim, upkeep.stop()])
       await Promise.all([carrier.close(grace, lastClaim), atMost(grace, drained)])
       await atMost(LAST_ANSWERS_MS, drained)
       // A body that is still on its way, or a caller who does not read.
@@ -206,6 +229,16 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       ])
     },
   }
+}
+
+/**
+ * Stops listening, but not before those who have just connected were answered: a request that the kernel had
+ * taken would be reset. Whoever keeps a connection is told by the answer that it is the last.
+ */
+async function leave(app: FastifyInstance<Server>): Promise<void> {
+  app.server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
+  await pause(LINGER_MS)
+  await app.close()
 }
 
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {

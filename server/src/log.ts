@@ -13,6 +13,8 @@ export type LogFields = {
   code?: string
   brand_id?: string
   issuer?: string
+  /** What an issuer was asked for: discovery, keys or token. */
+  about?: string
   ticket_id?: string
   message_id?: string
   delivery_id?: string

@@ -34,7 +34,9 @@ export type TestBellhopOptions = {
   limits?: Partial<Limits>
   /** Another process on the same database and issuer. */
   beside?: TestBellhop
-} & Partial<Pick<ComposeDeps, 'now' | 'random' | 'pass' | 'env' | 'timeouts' | 'renewEvery' | 'grace'>>
+} & Partial<
+  Pick<ComposeDeps, 'now' | 'random' | 'pass' | 'env' | 'timeouts' | 'inFlight' | 'renewEvery' | 'grace'>
+>
 
 /** A brand whose desk is the built-in inbox, unless said otherwise. */
 export function brandOf(id: string, issuer: TestIssuer, settings: Partial<Brand> = {}): Brand {

@@ -28,11 +28,11 @@ export type DeliveryFilter = {
   limit: number
 }
 
-/** Deliveries by state, brand and age, the oldest first. */
+/** Deliveries by state, brand and age, the oldest first. Of the delivered ones this reads the whole table. */
 export async function listDeliveries(sql: Executor, filter: DeliveryFilter): Promise<DeliveryLine[]> {
   return sql<DeliveryLine[]>`
     ${selectLines(sql)}
-    WHERE d.state IN ${sql(filter.states)}
+    WHERE (${isInState(sql, filter.states)})
       AND (${filter.brandId}::text IS NULL OR d.brand_id = ${filter.brandId})
       AND d.created_at <= now() - make_interval(secs => ${filter.minimumAge})
     ORDER BY d.created_at, d.id LIMIT ${filter.limit}`
@@ -78,7 +78,25 @@ function selectLines(sql: Executor) {
 }
 
 /**
- * Has rejected and dead deliveries tried again, for another three days, with an audit entry each.
+ * The states as the indexes of unfinished and of failed deliveries say them, word for word: the planner takes
+ * an index of some rows only where the condition names no others.
+ */
+function isInState(sql: Executor, states: DeliveryState[]) {
+  const wanted = sql`d.state IN ${sql(states)}`
+  const groups = [
+    { of: ['pending', 'leased'], rows: sql`d.state IN ('pending', 'leased')` },
+    { of: ['rejected', 'dead'], rows: sql`d.state IN ('rejected', 'dead')` },
+    { of: ['delivered'], rows: sql`d.state = 'delivered'` },
+  ].filter((group) => states.some((state) => group.of.includes(state)))
+  return groups.reduce((any, { rows }) => sql`${any} OR (${rows} AND ${wanted})`, sql`false`)
+}
+
+/** How many deliveries one statement revives. */
+const REVIVED_AT_ONCE = 10_000
+
+/**
+ * Has rejected and dead deliveries tried again, for another three days and with a back-off that begins anew,
+ * with an audit entry each.
  * @param operator the operating system's user name
  * @param which ids, or all of a state and brand
  * @returns the ids of those that will be tried
@@ -90,21 +108,32 @@ export async function retryDeliveries(
 ): Promise<string[]> {
   const chosen =
     'ids' in which
-      ? sql`id IN ${sql(which.ids)} AND state IN ('rejected', 'dead')`
-      : sql`state IN ${sql(which.states)} AND (${which.brandId}::text IS NULL OR brand_id = ${which.brandId})`
-  const rows = await sql<{ id: string; brand_id: string; message_id: string; ticket_id: string }[]>`
-    WITH revived AS (
-      UPDATE deliveries SET state = 'pending', due_at = now(), give_up_at = now() + interval '3 days', finished_at = NULL
-      WHERE ${chosen} RETURNING brand_id, id, message_id
-    )
-    SELECT r.*, m.ticket_id FROM revived r JOIN messages m ON m.brand_id = r.brand_id AND m.id = r.message_id`
-  for (const row of rows) {
-    await sql`
+      ? sql`d.id IN (SELECT json_array_elements_text(${JSON.stringify(which.ids)}::text::json)::uuid)`
+      : sql`(${isInState(sql, which.states)}) AND (${which.brandId}::text IS NULL OR d.brand_id = ${which.brandId})`
+  const found = await sql<{ brand_id: string; id: string }[]>`
+    SELECT brand_id, id FROM deliveries d WHERE ${chosen} AND d.state IN ('rejected', 'dead')`
+  const revived: string[] = []
+  for (let start = 0; start < found.length; start += REVIVED_AT_ONCE) {
+    const some = found.slice(start, start + REVIVED_AT_ONCE)
+    const asked = JSON.stringify(some.map((row) => ({ ...row, audit_id: newUuid() })))
+    const rows = await sql<{ id: string }[]>`
+      WITH asked AS (
+        SELECT * FROM json_to_recordset(${asked}::text::json) AS a(brand_id text, id uuid, audit_id uuid)
+      ),
+      revived AS (
+        UPDATE deliveries d SET
+          state = 'pending', due_at = now(), give_up_at = now() + interval '3 days', finished_at = NULL,
+          retried_after = d.attempts
+        FROM asked a WHERE d.brand_id = a.brand_id AND d.id = a.id AND d.state IN ('rejected', 'dead')
+        RETURNING d.brand_id, d.id, d.message_id, a.audit_id
+      )
       INSERT INTO audit_entries (brand_id, id, actor, actor_id, action, ticket_id, message_id, delivery_id)
-      VALUES (${row.brand_id}, ${newUuid()}, 'operator', ${operator}, 'delivery.retried',
-        ${row.ticket_id}, ${row.message_id}, ${row.id})`
+      SELECT r.brand_id, r.audit_id, 'operator', ${operator}, 'delivery.retried', m.ticket_id, m.id, r.id
+      FROM revived r JOIN messages m ON m.brand_id = r.brand_id AND m.id = r.message_id
+      RETURNING delivery_id AS id`
+    revived.push(...rows.map((row) => row.id))
   }
-  return rows.map((row) => row.id)
+  return revived
 }
 
 export type DeliveryCount = { brandId: string; state: string; count: number; oldestAge: number }

@@ -21,6 +21,8 @@ export type ClaimedDelivery = {
   deliveryId: string
   /** The number of the attempt that the claim begins. */
   attempt: number
+  /** How many attempts there were when an operator last had it tried again. */
+  retriedAfter: number
   mailMessageId: string | null
   ticketId: string
   messageId: string
@@ -44,14 +46,17 @@ export type ClaimedAttachment = {
 
 /**
  * Claims what is due, each brand within its own bound so that one slow desk starves no other, and all within
- * `limit`, in the order of the requests; of each brand the oldest first. A lease that ran out is taken over, and the attempt whose process died is written down as
- * `uncertain`: it may have been taken.
+ * `limit`, in the order of the requests; of each brand the oldest first. A lease that ran out is taken over,
+ * and the attempt whose process died is written down as `uncertain`: it may have been taken.
+ * @param underWay ids of deliveries that the holder itself attempts. Their leases may have run out while the
+ *   database was away, and are the holder's to finish.
  */
 export async function claimDeliveries(
   sql: Executor,
   holder: string,
   requests: ClaimRequest[],
   limit: number,
+  underWay: string[],
 ): Promise<ClaimedDelivery[]> {
   const asked = JSON.stringify(
     requests.map((request) => ({
@@ -71,6 +76,7 @@ export async function claimDeliveries(
       FROM asked CROSS JOIN LATERAL (
         SELECT brand_id, id, message_id, state, attempts, locked_by FROM deliveries
         WHERE brand_id = asked.brand_id AND state IN ('pending', 'leased') AND due_at <= now()
+          AND NOT ${isOneOf(sql, underWay)}
         ORDER BY due_at LIMIT asked.free
         FOR UPDATE SKIP LOCKED
       ) d
@@ -88,10 +94,10 @@ export async function claimDeliveries(
         mail_message_id = coalesce(d.mail_message_id, CASE WHEN due.mail_domain IS NOT NULL
           THEN format('<msg_%s@%s>', replace(d.message_id::text, '-', ''), due.mail_domain) END)
       FROM due WHERE d.brand_id = due.brand_id AND d.id = due.id
-      RETURNING d.brand_id, d.id, d.message_id, d.attempts, d.mail_message_id
+      RETURNING d.brand_id, d.id, d.message_id, d.attempts, d.retried_after, d.mail_message_id
     )
     SELECT c.brand_id AS "brandId", c.id AS "deliveryId", c.attempts AS attempt,
-      c.mail_message_id AS "mailMessageId", t.id AS "ticketId", m.id AS "messageId",
+      c.retried_after AS "retriedAfter", c.mail_message_id AS "mailMessageId", t.id AS "ticketId", m.id AS "messageId",
       t.person_id AS "personId", t.requester_email AS "requesterEmail", t.requester_name AS "requesterName",
       t.subject, m.body, m.created_at AS "createdAt",
       (SELECT coalesce(json_agg(json_build_object(
@@ -182,39 +188,53 @@ export async function finishAttempt(
   return row?.state ?? null
 }
 
+/** How many expired deliveries are buried at a time, and how many keys are swept. */
+export const BURIED_AT_ONCE = 500
+export const SWEPT_AT_ONCE = 10_000
+
 /**
  * A delivery whose processes died on it for three days is dead too, though no attempt of it ever ended.
- * @returns how many there were
+ * @param underWay ids of deliveries that are attempted here: those are not given up by anybody
+ * @returns how many there were, of at most {@link BURIED_AT_ONCE}
  */
-export async function buryExpired(sql: Executor): Promise<number> {
+export async function buryExpired(sql: Executor, underWay: string[]): Promise<number> {
+  const auditIds = JSON.stringify(Array.from({ length: BURIED_AT_ONCE }, newUuid))
   const rows = await sql`
     WITH expired AS (
-      SELECT brand_id, id FROM deliveries
-      WHERE state = 'leased' AND due_at <= now() AND give_up_at <= now()
+      SELECT brand_id, id, locked_by FROM deliveries
+      WHERE state = 'leased' AND due_at <= now() AND give_up_at <= now() AND NOT ${isOneOf(sql, underWay)}
+      LIMIT ${BURIED_AT_ONCE}
       FOR UPDATE SKIP LOCKED
     ),
     buried AS (
       UPDATE deliveries d SET state = 'dead', locked_by = NULL, finished_at = now()
       FROM expired e WHERE d.brand_id = e.brand_id AND d.id = e.id
-      RETURNING d.brand_id, d.id, d.message_id, d.attempts
+      RETURNING d.brand_id, d.id, d.message_id, d.attempts, e.locked_by
     ),
     attempt AS (
       INSERT INTO attempts (brand_id, delivery_id, number, outcome, code, locked_by)
-      SELECT brand_id, id, attempts, 'uncertain', 'lease_expired', 'nobody' FROM buried
+      SELECT brand_id, id, attempts, 'uncertain', 'lease_expired', locked_by FROM buried
     )
     INSERT INTO audit_entries (brand_id, id, actor, action, ticket_id, message_id, delivery_id)
-    SELECT b.brand_id, gen_random_uuid(), 'system', 'delivery.dead', m.ticket_id, m.id, b.id
-    FROM buried b JOIN messages m ON m.brand_id = b.brand_id AND m.id = b.message_id
+    SELECT b.brand_id, a.id::uuid, 'system', 'delivery.dead', m.ticket_id, m.id, b.id
+    FROM (SELECT *, row_number() OVER () AS place FROM buried) b
+    JOIN json_array_elements_text(${auditIds}::text::json) WITH ORDINALITY AS a(id, place) USING (place)
+    JOIN messages m ON m.brand_id = b.brand_id AND m.id = b.message_id
     RETURNING id`
   return rows.length
 }
 
-/** Keys are held for 24 h. @returns how many were swept, of at most 10,000 at a time */
+/** Keys are held for 24 h. @returns how many were swept, of at most {@link SWEPT_AT_ONCE} */
 export async function sweepKeys(sql: Executor): Promise<number> {
   const rows = await sql`
     DELETE FROM idempotency_keys WHERE (brand_id, digest) IN (
-      SELECT brand_id, digest FROM idempotency_keys WHERE expires_at <= now() ORDER BY expires_at LIMIT 10000
+      SELECT brand_id, digest FROM idempotency_keys WHERE expires_at <= now()
+      ORDER BY expires_at LIMIT ${SWEPT_AT_ONCE}
       FOR UPDATE SKIP LOCKED
     )`
   return rows.count
+}
+
+function isOneOf(sql: Executor, ids: string[]) {
+  return sql`(id IN (SELECT json_array_elements_text(${JSON.stringify(ids)}::text::json)::uuid))`
 }

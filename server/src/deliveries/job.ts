@@ -1,7 +1,14 @@
 import type { BlobFolder } from '../blobs/blob-folder.ts'
+import type { OutgoingMessage } from '../connectors/connector.ts'
 import { toId } from '../ids.ts'
-import type { Job } from './carrier.ts'
-import type { ClaimedDelivery } from './delivery.store.ts'
+import type { ClaimedDelivery, Lease } from './delivery.store.ts'
+
+/** A delivery whose lease this process holds, with what there is to carry. */
+export type Job = Lease & {
+  message: OutgoingMessage
+  /** Attempts before an operator had it tried again, from which on the back-off counts; 0 where nobody had. */
+  retriedAfter: number
+}
 
 /** The type that an attachment is sent and shown with: the declared one, else the detected one. */
 export function contentTypeOf(declared: string | null, detected: string | null): string {
@@ -14,6 +21,7 @@ export function toJob(row: ClaimedDelivery, blobs: BlobFolder): Job {
     brandId: row.brandId,
     deliveryId: row.deliveryId,
     attempt: row.attempt,
+    retriedAfter: row.retriedAfter,
     message: {
       brandId: row.brandId,
       ticketId: toId('tkt', row.ticketId),

@@ -1,8 +1,8 @@
 import { forgetUnreferred, readInstallation } from '../blobs/blob.store.ts'
 import type { BlobFolder } from '../blobs/blob-folder.ts'
-import type { Database } from '../database/pool.ts'
+import type { Database, Sql } from '../database/pool.ts'
 import type { Log } from '../log.ts'
-import { buryExpired, sweepKeys } from './delivery.store.ts'
+import { BURIED_AT_ONCE, buryExpired, SWEPT_AT_ONCE, sweepKeys } from './delivery.store.ts'
 
 const OFTEN_MS = 60_000
 const HOURLY = 60
@@ -10,23 +10,37 @@ const STATEMENT_MS = 10_000
 
 /**
  * What a worker does beside carrying: once a minute it buries deliveries on which processes died for three
- * days, once an hour it sweeps idempotency keys over 24 h and blobs that nothing refers to. All of it is safe
- * to run on several workers at once.
+ * days and sweeps idempotency keys over 24 h, once an hour it sweeps blobs that nothing refers to. All of it
+ * is safe to run on several workers at once.
  */
 export class Upkeep {
   readonly #database: Database
   readonly #blobs: BlobFolder
   readonly #log: Log
   readonly #random: () => number
+  readonly #underWay: () => string[]
+  readonly #every: number
+  #stopped = false
   #timer: NodeJS.Timeout | undefined
   #rounds = 0
   #running: Promise<void> = Promise.resolve()
 
-  constructor(deps: { database: Database; blobs: BlobFolder; log: Log; random: () => number }) {
+  constructor(deps: {
+    database: Database
+    blobs: BlobFolder
+    log: Log
+    random: () => number
+    /** The ids of the deliveries that this process attempts at the moment. */
+    underWay: () => string[]
+    /** Milliseconds between rounds; a minute unless told. */
+    every?: number
+  }) {
     this.#database = deps.database
     this.#blobs = deps.blobs
     this.#log = deps.log
     this.#random = deps.random
+    this.#underWay = deps.underWay
+    this.#every = deps.every ?? OFTEN_MS
   }
 
   start(): void {
@@ -44,38 +58,47 @@ export class Upkeep {
     this.#timer = setTimeout(
       () => {
         this.#running = this.round().finally(() => {
-          if (this.#timer !== undefined) this.#schedule()
+          if (!this.#stopped) this.#schedule()
         })
       },
-      OFTEN_MS * (0.8 + 0.4 * this.#random()),
+      this.#every * (0.8 + 0.4 * this.#random()),
     )
     this.#timer.unref()
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true
     clearTimeout(this.#timer)
-    this.#timer = undefined
     await this.#running
   }
 
   async round(): Promise<void> {
     try {
-      const dead = await this.#database.run(STATEMENT_MS, buryExpired)
+      const dead = await this.#all(BURIED_AT_ONCE, (sql) => buryExpired(sql, this.#underWay()))
       if (dead > 0) this.#log.warn('deliveries_buried', { count: dead })
-      if (++this.#rounds % HOURLY === 0) await this.sweep()
+      const keys = await this.#all(SWEPT_AT_ONCE, sweepKeys)
+      if (keys > 0) this.#log.info('keys_swept', { count: keys })
+      if (++this.#rounds % HOURLY === 0) await this.sweepBlobs()
     } catch (error) {
       this.#log.fault('upkeep_failed', error)
     }
   }
 
-  async sweep(): Promise<void> {
-    const keys = await this.#database.run(STATEMENT_MS, sweepKeys)
-    const blobs = (await this.#owns())
-      ? await this.#blobs.sweep((names) =>
-          this.#database.run(STATEMENT_MS, (sql) => forgetUnreferred(sql, names)),
-        )
-      : 0
-    this.#log.info('swept', { count: keys + blobs })
+  async sweepBlobs(): Promise<void> {
+    if (!(await this.#owns())) return
+    const blobs = await this.#blobs.sweep((names) =>
+      this.#database.run(STATEMENT_MS, (sql) => forgetUnreferred(sql, names)),
+    )
+    this.#log.info('blobs_swept', { count: blobs })
+  }
+
+  /** Does a thing so many at a time until none is left, or this process stops. @returns how many in all */
+  async #all(atOnce: number, some: (sql: Sql) => Promise<number>): Promise<number> {
+    let all = 0
+    for (let count = atOnce; count >= atOnce && !this.#stopped; all += count) {
+      count = await this.#database.run(STATEMENT_MS, some)
+    }
+    return all
   }
 
   async #owns(): Promise<boolean> {

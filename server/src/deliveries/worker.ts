@@ -1,5 +1,7 @@
 import type { Log } from '../log.ts'
-import type { Carrier, Job, Places } from './carrier.ts'
+import type { Carrier } from './carrier.ts'
+import type { Places } from './desks.ts'
+import type { Job } from './job.ts'
 
 const POLL_MS = 1000
 const POLL_WHILE_AWAY_MS = 3000
@@ -77,8 +79,7 @@ export class Worker {
       else this.#full.delete(brandId)
     }
     for (const job of jobs) {
-      this.#carrier.occupy(job.brandId)
-      void this.#carrier.carry(job)
+      void this.#carrier.carry(job, this.#carrier.occupy(job.brandId))
     }
   }
 

@@ -1,9 +1,12 @@
-import { isUtf8 } from 'node:buffer'
-import type { FastifyInstance, preParsingHookHandler } from 'fastify'
+import type { preParsingHookHandler } from 'fastify'
 import { AppError } from '../errors.ts'
 
-/** `application/json`, with no parameter but `charset=utf-8` (RFC 9110, sections 5.6.6 and 8.3). */
-const JSON_IN_UTF8 = /^application\/json[ \t]*(?:;[ \t]*(?:charset=(?:utf-8|"utf-8")[ \t]*)?)*$/i
+/**
+ * `application/json`, whose charset, where it has one, is UTF-8 (RFC 9110, sections 5.6.6 and 8.3). It has no
+ * other parameter (RFC 8259, section 11), and one that is there means nothing.
+ */
+const JSON_IN_UTF8 =
+  /^application\/json[ \t]*(?:;[ \t]*(?:(?:charset=(?:utf-8|"utf-8")|(?!charset=)[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"[^"\\]*"))[ \t]*)?)*$/i
 
 /** Judges content type, then size, before a byte of the body is read. */
 export function contentGuard(maxBytes: number): preParsingHookHandler {
@@ -29,30 +32,4 @@ export function contentGuard(maxBytes: number): preParsingHookHandler {
 
 export function tooLarge(maxBytes: number): AppError {
   return new AppError('payload_too_large', `The request is over ${maxBytes} bytes.`)
-}
-
-/**
- * Fastify's own parser lets bytes through that are not UTF-8 and refuses `__proto__`. JSON.parse makes an own
- * property of it that nobody reads.
- */
-export function registerJsonParser(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
-    try {
-      done(null, parseJson(body as Buffer))
-    } catch (error) {
-      done(error as Error)
-    }
-  })
-}
-
-function parseJson(bytes: Buffer): unknown {
-  if (!isUtf8(bytes))
-    throw new AppError('invalid_json', 'The body must be JSON in UTF-8; its bytes are not UTF-8.')
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    // The parser's own message quotes the body.
-    throw new AppError('invalid_json', 'The body must be one JSON value.')
-  }
 }

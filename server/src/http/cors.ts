@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { RouteTable } from './route-table.ts'
 
 const METHODS = 'GET, POST'
 const REQUEST_HEADERS = 'authorization, content-type, idempotency-key, traceparent'
@@ -9,9 +10,10 @@ const PREFLIGHT_AGE = '600'
 /**
  * Lets the browsers of the brands' origins call (Fetch standard, CORS protocol): the union of them, without
  * credentials, since a token says who calls and no cookie does. Other origins get no header, and the browser
- * refuses them; a preflight of theirs is a method that the path does not have.
+ * refuses them; a preflight of theirs is a method that the path does not have. Where there is no such path,
+ * there is none for a preflight either.
  */
-export function registerCors(app: FastifyInstance, origins: ReadonlySet<string>): void {
+export function registerCors(app: FastifyInstance, origins: ReadonlySet<string>, routes: RouteTable): void {
   if (origins.size === 0) return
   app.addHook('onRequest', (request, reply, done) => {
     const { origin } = request.headers
@@ -25,6 +27,10 @@ export function registerCors(app: FastifyInstance, origins: ReadonlySet<string>)
       request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined
     if (!isPreflight) {
       reply.header('access-control-expose-headers', ANSWER_HEADERS)
+      done()
+      return
+    }
+    if (routes.methodsOf(request.url) === null) {
       done()
       return
     }

@@ -9,43 +9,60 @@ import type { RouteTable } from './route-table.ts'
 
 /** What Fastify refuses by itself, in our words. */
 const FRAMEWORK: Record<string, [ErrorCode, string]> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'The request is too large.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported_media_type',
     'The content type must be application/json in UTF-8.',
   ],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'The body is not as long as Content-Length says.'],
   FST_ERR_BAD_URL: ['bad_request', 'The path is not a valid URL path.'],
   FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'There is nothing at this path.'],
 }
+
+/** Milliseconds between two lines that say why a request was refused with 503. */
+const TELL_EVERY_MS = 1000
 
 /** Every error answer has the same body, whoever refused: `{error, message}`. */
 export function registerErrors(app: FastifyInstance, routes: RouteTable, log: Log): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const refusal = toAppError(error)
-    // A refusal without a cause says all there is in the request's own line.
-    if (refusal.cause !== undefined && refusal.status >= 500) {
-      log.fault(refusal.code, refusal.cause, { req_id: request.id })
-    }
+    tell(refusal, request.id)
     answer(request, reply, refusal)
   })
 
-  app.setNotFoundHandler((request, reply) => {
-    const allowed = routes.methodsOf(request.url)
-    const refusal =
-      allowed === null
-        ? new AppError('not_found', 'There is nothing at this path.')
-        : new AppError('method_not_allowed', 'This path does not have this method.', {
-            headers: { allow: allowed.join(', ') },
-          })
-    answer(request, reply, refusal)
+  // Before the body is looked at: what it holds, or lacks, is no matter where nothing takes it.
+  app.addHook('onRequest', (request, _reply, done) => {
+    done(request.is404 ? nowhere(routes, request.url) : undefined)
+  })
+  app.setNotFoundHandler((request, reply) => answer(request, reply, nowhere(routes, request.url)))
+
+  let toldAt = Number.NEGATIVE_INFINITY
+  let untold = 0
+
+  /** A refusal without a cause says all there is in the request's own line. In an outage one a second does. */
+  function tell({ code, cause, status }: AppError, requestId: string): void {
+    if (cause === undefined || status < 500) return
+    if (code === 'unavailable' && performance.now() - toldAt < TELL_EVERY_MS) {
+      untold++
+      return
+    }
+    toldAt = performance.now()
+    log.fault(code, cause, { req_id: requestId, ...(untold > 0 ? { count: untold } : {}) })
+    untold = 0
+  }
+}
+
+function nowhere(routes: RouteTable, url: string): AppError {
+  const allowed = routes.methodsOf(url)
+  if (allowed === null) return new AppError('not_found', 'There is nothing at this path.')
+  return new AppError('method_not_allowed', 'This path does not have this method.', {
+    headers: { allow: allowed.join(', ') },
   })
 }
 
 export function answer(request: FastifyRequest, reply: FastifyReply, refusal: AppError): void {
   request.facts.code = refusal.code
   if (hasRest(request.raw)) {
-    boundRest(request.raw, reply.raw, !reply.raw.shouldKeepAlive || reply.getHeader('connection') === 'close')
+    const closes = !reply.raw.shouldKeepAlive || reply.getHeader('connection') === 'close'
+    boundRest(request.raw, reply.raw, { closes, known: request.caller !== null })
     reply.removeHeader('connection')
     reply.raw.shouldKeepAlive = true
   }

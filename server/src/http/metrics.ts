@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AttemptMeasure } from '../deliveries/carrier.ts'
+import { kept } from './kept.ts'
 import type { IssuerCall } from './tokens/issuer-call.ts'
 
 /** What the gauges read when Prometheus asks. */
@@ -14,6 +15,14 @@ export type MetricsSource = {
 
 const FAST = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const SLOW = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+/**
+ * Milliseconds that an answer of the database is kept, since anyone may ask: the bytes are read from every
+ * blob's row. A fault is kept as well, so that a database that is too slow is not kept busy.
+ */
+const KEPT = {
+  deliveries: { answer: 1000, fault: 1000 },
+  blobBytes: { answer: 60_000, fault: 5000 },
+}
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
 
 /** Every label's values are a bounded set: no person, ticket, path or text of a caller is one. */
@@ -59,17 +68,15 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 20 })
   }
 
-  /** Adds the gauges that ask the database, with what they ask. */
-  watch(source: MetricsSource): void {
+  /**
+   * Adds the gauges that ask the database, with what they ask.
+   * @param now milliseconds of a clock that is never put back
+   */
+  watch(source: MetricsSource, now: () => number = () => performance.now()): void {
     const registers = [this.registry]
-    let underway: ReturnType<MetricsSource['deliveries']> | null = null
-    // Both gauges are collected at once, from one answer.
-    const askDeliveries = () => {
-      underway ??= source.deliveries().finally(() => {
-        underway = null
-      })
-      return orNothing(underway)
-    }
+    // Two gauges are collected from one answer.
+    const askDeliveries = kept(() => source.deliveries(), { ...KEPT.deliveries, now })
+    const askBlobBytes = kept(() => source.blobBytes(), { ...KEPT.blobBytes, now })
     new Gauge({
       name: 'bellhop_oldest_undelivered_age_seconds',
       help: 'Age of the oldest delivery that is pending or leased, by brand; absent where there is none.',
@@ -77,7 +84,7 @@ export class Metrics {
       registers,
       async collect() {
         this.reset()
-        const rows = await askDeliveries()
+        const rows = await orNothing(askDeliveries())
         const ages = new Map<string, number>()
         for (const { brandId, state, oldestAge } of rows ?? []) {
           if (state === 'pending' || state === 'leased') {
@@ -94,7 +101,7 @@ export class Metrics {
       registers,
       async collect() {
         this.reset()
-        const rows = await askDeliveries()
+        const rows = await orNothing(askDeliveries())
         for (const { brandId, state, count } of rows ?? []) this.set({ brand: brandId, state }, count)
       },
     })
@@ -103,7 +110,7 @@ export class Metrics {
       help: 'Bytes of all attachments, the same bytes counted once.',
       registers,
       async collect() {
-        const bytes = await orNothing(source.blobBytes())
+        const bytes = await orNothing(askBlobBytes())
         if (bytes === null) this.remove()
         else this.set(bytes)
       },

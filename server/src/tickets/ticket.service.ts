@@ -5,6 +5,7 @@ import type { Pass } from '../crash-points.ts'
 import { type Database, isDatabaseAway, type Sql } from '../database/pool.ts'
 import type { Carrier, Settled } from '../deliveries/carrier.ts'
 import type { DeliveryState } from '../deliveries/delivery.store.ts'
+import type { Place } from '../deliveries/desks.ts'
 import { AppError, unavailable } from '../errors.ts'
 import { fromId } from '../ids.ts'
 import { type ReadAttachment, readAttachment } from './attachment.ts'
@@ -123,7 +124,7 @@ export class TicketService {
     if (file !== null) await this.#keepBytes(file)
     const { carrier } = this.#deps
     const connector = carrier.connectorOf(brand.id)
-    const place = !connector.atCommit && carrier.take(brand.id)
+    const place = connector.atCommit ? null : carrier.take(brand.id, file?.bytes.length ?? 0)
     let kept = false
     try {
       const row = toRow(admitted, file, key, { connector, holder: place ? this.#deps.holder : null })
@@ -137,9 +138,9 @@ export class TicketService {
       }
       kept = true
       this.#deps.observe((performance.now() - started) / 1000)
-      return await this.#answer(admitted, row, file, inserted.createdAt)
+      return await this.#answer(admitted, row, place, file, inserted.createdAt)
     } finally {
-      if (place && !kept) carrier.leave(brand.id)
+      if (place && !kept) carrier.leave(place)
     }
   }
 
@@ -147,26 +148,22 @@ export class TicketService {
   async #answer(
     { brand }: Admitted,
     row: NewTicketRow,
+    place: Place | null,
     file: ReadAttachment | null,
     createdAt: Date,
   ): Promise<Accepted> {
     const { carrier, wakeWorker } = this.#deps
-    const { delivery } = row
+    const { deliveryId, state } = row.delivery
     let settled: Settled
-    switch (delivery.state) {
-      case 'delivered':
-        settled = 'delivered'
-        break
-      case 'leased': {
-        const message = toMessage(row, file, createdAt)
-        const job = { brandId: brand.id, deliveryId: delivery.deliveryId, attempt: 1, message }
-        settled = await within(carrier.carry(job), brand.wait)
-        break
-      }
-      case 'pending':
-        // Every place at the desk is taken, or it is left alone for now: the worker comes to it in its turn.
-        settled = wakeWorker && brand.wait > 0 ? await this.#awaitWorker(wakeWorker, row, brand.wait) : null
-        break
+    if (place !== null) {
+      const message = toMessage(row, file, createdAt)
+      const job = { brandId: brand.id, deliveryId, attempt: 1, retriedAfter: 0, message }
+      settled = await within(carrier.carry(job, place), brand.wait)
+    } else if (state === 'delivered') {
+      settled = 'delivered'
+    } else {
+      // Every place at the desk is taken, or it is left alone for now: the worker comes to it in its turn.
+      settled = wakeWorker && brand.wait > 0 ? await this.#awaitWorker(wakeWorker, row, brand.wait) : null
     }
     return { ticketId: row.ticketId, messageId: row.messageId, state: settled, replayed: false }
   }

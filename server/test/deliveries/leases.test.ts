@@ -144,9 +144,39 @@ describe('one slow desk', () => {
 test('with more brands than places, each has its turn', async () => {
   const ids = Array.from({ length: 30 }, (_, number) => `brand-${number}`)
   const brands = (issuer: TestIssuer) => ids.map((id) => mailBrand(id, issuer, desk))
-  const bellhop = await start({ brands })
-  await Promise.all(ids.map((id) => queueTickets(bellhop.sql, id, 2)))
-  await until(() => desk.mails.length === 60)
+  let release = desk.hold()
+  const bellhop = await start({ brands, roles: API })
+  await Promise.all(ids.map((id) => queueTickets(bellhop.sql, id, 10)))
+  await start({ beside: bellhop, brands, roles: WORKER })
+  stops.push(async () => release())
+  const begun = async () => {
+    const rows = await bellhop.sql<{ brand_id: string }[]>`
+      SELECT DISTINCT brand_id FROM deliveries WHERE attempts > 0`
+    return rows.length
+  }
+  await until(() => desk.mails.length === 100)
+  expect(await begun()).toBe(20)
+  release()
+  release = desk.hold()
+  // As many again: those who had nothing come first.
+  await until(() => desk.mails.length === 200)
+  expect(await begun()).toBe(30)
+})
+
+test('a lease that ran out under an attempt is not taken over by the process that makes it', async () => {
+  const bellhop = await start({ brands: acme() })
+  const release = desk.hold()
+  stops.push(async () => release())
+  const filed = await bellhop.file()
+  await until(() => desk.mails.length === 1)
+  await makeDue(bellhop.sql, filed)
+  // The worker has looked since: it has brought what was due later.
+  const [later] = await queueTickets(bellhop.sql, 'acme', 1)
+  await until(() => messageIds(desk.mails).includes(`<${later}@acme.example>`))
+  release()
+  await until(async () => (await stateOf(bellhop.sql, filed)) === 'delivered')
+  expect(await endsOf(bellhop.sql, filed)).toEqual(['delivered smtp_250'])
+  expect(desk.mails).toHaveLength(2)
 })
 
 test('who is told to stop finishes what it has begun, and gives back what hangs', async () => {

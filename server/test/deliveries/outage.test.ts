@@ -81,11 +81,15 @@ test('what the desk took while the database was away is written down afterwards,
   const release = desk.hold()
   const filed = await bellhop.file({ brand_id: 'globex' })
   expect(filed.body.status).toBe('requested')
+  // The outage is longer than the lease.
+  await database.sql`UPDATE deliveries SET due_at = now() + interval '2 seconds' WHERE state = 'leased'`
+  const over = Date.now() + 2000
   await server.stop()
   release()
   await until(() => desk.mails.length === 1)
   // The worker has seen that it cannot write.
   await until(async () => (await bellhop.file()).status === 503)
+  await until(() => Date.now() > over)
   await comeBack()
   await until(async () => (await stateOf(database.sql, filed).catch(() => null)) === 'delivered')
   expect(await endsOf(database.sql, filed)).toEqual(['delivered smtp_250'])

@@ -38,6 +38,8 @@ describe('the content type', () => {
     'application/json; charset="UTF-8"',
     'application/json; Charset="utf-8"',
     'application/json;',
+    'application/json; version=2',
+    'application/json; version="2"; charset=utf-8',
     'application/json ; charset=utf-8 ;',
   ])('%s is taken', async (type) => {
     expect((await post(good, { 'content-type': type })).status).toBe(201)
@@ -59,7 +61,9 @@ describe('the content type', () => {
     'application/json; charset=',
     "application/json; charset='utf-8'",
     'application/json; charset=utf-8; charset=latin1',
-    'application/json; version=2',
+    'application/json; version=2; charset=latin1',
+    'application/json; version',
+    'application/json; =2',
     'json',
     '*/*',
     ';',

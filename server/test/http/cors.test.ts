@@ -87,6 +87,15 @@ test.each([
   expect(get.headers.vary).toContain('Origin')
 })
 
+test('a preflight for a path that is not there finds nothing there', async () => {
+  const answer = await sayRaw(
+    bellhop.url,
+    headOf('OPTIONS', '/nowhere', { origin: ACME, 'access-control-request-method': 'POST' }),
+  )
+  expect([answer.status, answer.body.error]).toEqual([404, 'not_found'])
+  expect(accessHeaders(answer)).not.toContain('access-control-allow-methods')
+})
+
 test('without origins in the brands file, no browser is let in', async () => {
   const answer = await preflight(ACME, plain)
   expect([answer.status, accessHeaders(answer)]).toEqual([405, []])

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Metrics } from '../../src/http/metrics.ts'
 import { startBellhop, type TestBellhop } from '../bellhop.ts'
+import { startClock } from './tokens/judgement.ts'
 
 let bellhop: TestBellhop
 beforeAll(async () => {
@@ -54,6 +56,8 @@ describe('what an operator can watch', () => {
       UPDATE deliveries SET state = 'pending', finished_at = NULL, created_at = now() - interval '1 hour',
         due_at = now() + interval '1 hour'
       WHERE brand_id = 'globex'`
+    // An answer of the database is kept for a second.
+    await expect.poll(scrape, { timeout: 5000 }).toContain('bellhop_deliveries{brand="globex"')
     const text = await scrape()
     expect(reading(text, 'bellhop_deliveries{brand="acme",state="dead"}')).toBe(2)
     expect(reading(text, 'bellhop_deliveries{brand="globex",state="pending"}')).toBe(1)
@@ -62,10 +66,48 @@ describe('what an operator can watch', () => {
     expect(age).toBeLessThan(3660)
     expect(text).not.toContain('bellhop_oldest_undelivered_age_seconds{brand="acme"}')
     await bellhop.sql`UPDATE deliveries SET state = 'delivered', finished_at = now()`
-    const after = await scrape()
-    expect(after).not.toContain('state="dead"')
-    expect(after).not.toContain('bellhop_oldest_undelivered_age_seconds{')
+    await expect.poll(scrape, { timeout: 5000 }).not.toContain('state="dead"')
+    expect(await scrape()).not.toContain('bellhop_oldest_undelivered_age_seconds{')
   })
+})
+
+test('who asks over and over costs the database a question a second, and one a minute for the bytes', async () => {
+  const clock = startClock()
+  const metrics = new Metrics({ brandIds: [], issuers: [] })
+  const asked = { deliveries: 0, blobBytes: 0 }
+  let away = false
+  const answer = async <T>(what: keyof typeof asked, value: T) => {
+    asked[what]++
+    if (away) throw new Error('away')
+    return value
+  }
+  metrics.watch(
+    {
+      deliveries: () => answer('deliveries', [{ brandId: 'acme', state: 'dead', count: 3, oldestAge: 5 }]),
+      blobBytes: () => answer('blobBytes', 42),
+      pool: () => ({ open: 0, busy: 0, max: 0, waiting: 0 }),
+    },
+    clock.now,
+  )
+  const many = async () => {
+    await Promise.all(Array.from({ length: 20 }, () => metrics.registry.metrics()))
+    return metrics.registry.metrics()
+  }
+  const text = await many()
+  expect(reading(text, 'bellhop_deliveries{brand="acme",state="dead"}')).toBe(3)
+  expect(reading(text, 'bellhop_blob_bytes')).toBe(42)
+  expect(asked).toEqual({ deliveries: 1, blobBytes: 1 })
+  clock.forward(1001)
+  await many()
+  expect(asked).toEqual({ deliveries: 2, blobBytes: 1 })
+  clock.forward(60_000)
+  away = true
+  expect(await many()).not.toMatch(/^bellhop_(deliveries\{|blob_bytes )/m)
+  expect(asked).toEqual({ deliveries: 3, blobBytes: 2 })
+  away = false
+  clock.forward(5001)
+  expect(reading(await many(), 'bellhop_blob_bytes')).toBe(42)
+  expect(asked).toEqual({ deliveries: 4, blobBytes: 3 })
 })
 
 test('no caller can add a series, or leave a word of theirs', async () => {

@@ -16,11 +16,12 @@ export async function discoverKeys(issuer: string, calls: IssuerCalls, signal: A
 }
 
 async function metadata(issuer: string, calls: IssuerCalls, signal: AbortSignal): Promise<IssuerAnswer> {
-  const ask = (url: string) => calls.ask({ issuer, about: 'discovery', url }, signal)
+  const question = { issuer, about: 'discovery' as const }
   try {
-    return await ask(openidUrl(issuer))
+    return await calls.ask({ ...question, url: openidUrl(issuer), mayBeElsewhere: true }, signal)
   } catch (error) {
-    if (error instanceof IssuerCallError && error.status === 404) return ask(oauthUrl(issuer))
+    if (error instanceof IssuerCallError && error.status === 404)
+      return calls.ask({ ...question, url: oauthUrl(issuer) }, signal)
     throw error
   }
 }

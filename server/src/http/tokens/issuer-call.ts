@@ -54,6 +54,8 @@ export type IssuerQuestion = {
   issuer: string
   about: 'discovery' | 'keys' | 'token'
   url: string
+  /** 404 says that what is asked for is elsewhere, and is no fault of the issuer's. */
+  mayBeElsewhere?: boolean
   /** Posted, with client authentication; without one the question is a GET. */
   form?: { body: string; authorization: string }
 }
@@ -119,7 +121,7 @@ export function createIssuerCalls(
   return {
     async ask(question, signal) {
       const startedAt = performance.now()
-      const { issuer, about } = question
+      const { issuer, about, mayBeElsewhere = false } = question
       const ended = (fault: IssuerFault | null, status: number | null) =>
         onCall({ issuer, about, fault, status, milliseconds: performance.now() - startedAt })
       try {
@@ -128,7 +130,7 @@ export function createIssuerCalls(
         return answer
       } catch (error) {
         const callError = asCallError(error)
-        ended(callError.fault, callError.status)
+        ended(mayBeElsewhere && callError.status === 404 ? null : callError.fault, callError.status)
         throw callError
       }
     },
