@@ -53,7 +53,15 @@ export async function showDelivery(
   sql: Executor,
   deliveryId: string,
 ): Promise<{ delivery: DeliveryLine; attempts: AttemptLine[] } | null> {
-  const [delivery] = await sql<DeliveryLine[]>`${selectLines(sql)} WHERE d.id = ${deliveryId}`
+  // The key leads with the brand: the brands are hopped along its index, so that no table is read through.
+  const [delivery] = await sql<DeliveryLine[]>`
+    WITH RECURSIVE brand AS (
+      (SELECT brand_id FROM deliveries ORDER BY brand_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT min(brand_id) FROM deliveries WHERE brand_id > brand.brand_id) FROM brand
+      WHERE brand.brand_id IS NOT NULL
+    )
+    ${selectLines(sql)} WHERE d.id = ${deliveryId} AND d.brand_id IN (SELECT brand_id FROM brand)`
   if (delivery === undefined) return null
   const attempts = await sql<AttemptLine[]>`
     SELECT a.number, a.outcome, a.code, a.duration_ms AS "durationMs", a.ended_at AS "endedAt", w.answer

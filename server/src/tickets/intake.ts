@@ -80,7 +80,7 @@ export class Intake {
   async #keepGroup(group: Waiting[]): Promise<void> {
     const rows = group.map(({ row }) => row)
     // The first of them came first.
-    const left = (group[0]?.deadline ?? 0) - performance.now()
+    const left = Math.max(0, (group[0]?.deadline ?? 0) - performance.now())
     const keyPatience = group.length > 1 ? GROUP_KEY_MS : IDEMPOTENCY_WAIT - (LIMIT_MS - left)
     try {
       const inserted = await this.#database.run(left, (sql) => insertTickets(sql, rows, keyPatience))
