@@ -68,7 +68,7 @@ describe('a first start', () => {
     const { sql } = open(server.endpoint)
     const names = ['fsync', 'full_page_writes', 'synchronous_commit', 'data_checksums', 'listen_addresses']
     const settings = await sql<{ name: string; setting: string }[]>`
-      select name, setting from pg_settings where name = any(${names})`
+      select name, setting from pg_settings where name in ${sql(names)}`
     expect(Object.fromEntries(settings.map(({ name, setting }) => [name, setting]))).toEqual({
       fsync: 'on',
       full_page_writes: 'on',
