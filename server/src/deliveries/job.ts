@@ -1,5 +1,5 @@
 import type { BlobFolder } from '../blobs/blob-folder.ts'
-import type { OutgoingMessage } from '../connectors/connector.ts'
+import type { OutgoingAttachment, OutgoingMessage } from '../connectors/connector.ts'
 import { toId } from '../ids.ts'
 import type { ClaimedDelivery, Lease } from './delivery.store.ts'
 
@@ -15,6 +15,28 @@ export function contentTypeOf(declared: string | null, detected: string | null):
   return declared ?? detected ?? 'application/octet-stream'
 }
 
+/** What a desk gets of a message: the same to the byte, whether the accepting process sends it or a worker. */
+export function toOutgoing(
+  kept: Omit<OutgoingMessage, 'requester' | 'attachments'> & {
+    requesterEmail: string
+    requesterName: string | null
+  },
+  attachments: OutgoingAttachment[],
+): OutgoingMessage {
+  return {
+    brandId: kept.brandId,
+    ticketId: toId('tkt', kept.ticketId),
+    messageId: toId('msg', kept.messageId),
+    personId: kept.personId,
+    requester: { email: kept.requesterEmail, name: kept.requesterName },
+    subject: kept.subject,
+    body: kept.body,
+    createdAt: kept.createdAt,
+    mailMessageId: kept.mailMessageId,
+    attachments,
+  }
+}
+
 /** A claimed row as the work to do; an attachment's bytes are read only when they are sent. */
 export function toJob(row: ClaimedDelivery, blobs: BlobFolder): Job {
   return {
@@ -22,17 +44,9 @@ export function toJob(row: ClaimedDelivery, blobs: BlobFolder): Job {
     deliveryId: row.deliveryId,
     attempt: row.attempt,
     retriedAfter: row.retriedAfter,
-    message: {
-      brandId: row.brandId,
-      ticketId: toId('tkt', row.ticketId),
-      messageId: toId('msg', row.messageId),
-      personId: row.personId,
-      requester: { email: row.requesterEmail, name: row.requesterName },
-      subject: row.subject,
-      body: row.body,
-      createdAt: row.createdAt,
-      mailMessageId: row.mailMessageId,
-      attachments: row.attachments.map((file) => ({
+    message: toOutgoing(
+      row,
+      row.attachments.map((file) => ({
         attachmentId: toId('att', file.id),
         filename: file.filename,
         contentType: contentTypeOf(file.declared_type, file.detected_type),
@@ -40,6 +54,6 @@ export function toJob(row: ClaimedDelivery, blobs: BlobFolder): Job {
         sha256: file.sha256,
         read: () => blobs.read(file.sha256),
       })),
-    },
+    ),
   }
 }

@@ -1,7 +1,7 @@
 import type { Connector, OutgoingMessage } from '../connectors/connector.ts'
 import { mailMessageId } from '../connectors/message-id.ts'
 import { LEASE } from '../deliveries/delivery.store.ts'
-import { contentTypeOf } from '../deliveries/job.ts'
+import { contentTypeOf, toOutgoing } from '../deliveries/job.ts'
 import { newUuid, toId } from '../ids.ts'
 import type { ReadAttachment } from './attachment.ts'
 import type { IdempotencyKeyRow, NewDeliveryRow, NewTicketRow } from './new-ticket.store.ts'
@@ -57,17 +57,9 @@ function toAttachmentRow(file: ReadAttachment): NewTicketRow['attachments'][numb
 
 /** What the desk gets, as a worker would read it back. */
 export function toMessage(row: NewTicketRow, file: ReadAttachment | null, createdAt: Date): OutgoingMessage {
-  return {
-    brandId: row.brandId,
-    ticketId: toId('tkt', row.ticketId),
-    messageId: toId('msg', row.messageId),
-    personId: row.personId,
-    requester: { email: row.requesterEmail, name: row.requesterName },
-    subject: row.subject,
-    body: row.body,
-    createdAt,
-    mailMessageId: row.delivery.mailMessageId,
-    attachments: row.attachments.map((attachment) => ({
+  return toOutgoing(
+    { ...row, createdAt, mailMessageId: row.delivery.mailMessageId },
+    row.attachments.map((attachment) => ({
       attachmentId: toId('att', attachment.attachmentId),
       filename: attachment.filename,
       contentType: contentTypeOf(attachment.declaredType, attachment.detectedType),
@@ -75,5 +67,5 @@ export function toMessage(row: NewTicketRow, file: ReadAttachment | null, create
       sha256: attachment.sha256.toString('hex'),
       read: async () => file?.bytes ?? Buffer.alloc(0),
     })),
-  }
+  )
 }

@@ -1,5 +1,6 @@
 import type { Executor } from '../database/pool.ts'
 import type { DeliveryState } from '../deliveries/delivery.store.ts'
+import type { NewAttachmentRow } from './new-ticket.store.ts'
 
 export type MessageState = { ticketId: string; state: DeliveryState }
 
@@ -57,15 +58,7 @@ export async function readMessages(sql: Executor, brandId: string, ticketId: str
     ORDER BY m.id`
 }
 
-export type AttachmentRow = {
-  messageId: string
-  attachmentId: string
-  filename: string
-  declaredType: string | null
-  detectedType: string | null
-  sha256: Buffer
-  size: number
-}
+export type AttachmentRow = NewAttachmentRow & { messageId: string }
 
 /** The attachments of a ticket's messages, in their order. */
 export async function readAttachments(
