@@ -2,49 +2,50 @@ import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { buildApp, type HttpTimeouts } from './app.ts'
+import type { BackupSchedule } from './backup/schedule.ts'
+import { scheduleBackups } from './backup/scheduled.ts'
 import { sumBlobs } from './blobs/blob.store.ts'
 import { BlobFolder } from './blobs/blob-folder.ts'
 import type { Config } from './config.ts'
-import type { Connector } from './connectors/connector.ts'
-import { mailDomain } from './connectors/message-id.ts'
-import { createConnector } from './connectors/registry.ts'
+import { createOutlets } from './connectors/registry.ts'
+import { CLOSED_AT_ONCE, closeSolved } from './conversation/close-solved.ts'
+import type { ConversationDeps } from './conversation/conversation.ts'
 import { pass as neverCrash, type Pass } from './crash-points.ts'
 import { type Database, type DatabaseEndpoint, openDatabase } from './database/pool.ts'
-import { type AttemptMeasure, Carrier } from './deliveries/carrier.ts'
+import { createCarriage } from './deliveries/carriage.ts'
 import { countDeliveries } from './deliveries/delivery.report.ts'
-import {
-  type ClaimRequest,
-  claimDeliveries,
-  finishAttempt,
-  releaseLeases,
-  renewLeases,
-} from './deliveries/delivery.store.ts'
-import { toJob } from './deliveries/job.ts'
-import { Upkeep } from './deliveries/upkeep.ts'
-import { Worker } from './deliveries/worker.ts'
+import { heldSince } from './deliveries/hold.ts'
+import { tracedAttempt } from './deliveries/traced-attempt.ts'
+import { DeskService } from './desk/desk.service.ts'
+import { EventStreams, type StreamTimes } from './events/event-streams.ts'
+import { Seats } from './events/seats.ts'
 import type { AdmissionLimits } from './http/admission.ts'
+import { BackupMetrics } from './http/backup-metrics.ts'
+import { closeDoor } from './http/close-door.ts'
+import { EventStreamMetrics } from './http/event-stream-metrics.ts'
+import { InboundMetrics } from './http/inbound-metrics.ts'
+import { InboundWaysMetrics } from './http/inbound-ways-metrics.ts'
 import { Metrics } from './http/metrics.ts'
 import { createReadiness } from './http/readiness.ts'
 import { logIssuers } from './http/tokens/issuer-log.ts'
 import { createTokenJudge } from './http/tokens/tokens.ts'
-import { toId } from './ids.ts'
+import { countWaiting } from './inbound/quarantine.store.ts'
+import type { Resolve } from './inbound/reading/authentication.ts'
+import { createSystemDns } from './inbound/reading/system-dns.ts'
+import { createSettler, sweepOfRawMail } from './inbound/settling.ts'
+import { createWaysIn } from './inbound/ways-in.ts'
 import type { Log } from './log.ts'
-import { KeysInFlight } from './tickets/idempotency.ts'
+import { readOrMakeSecret } from './secrets.ts'
 import { Intake } from './tickets/intake.ts'
-import { TicketService } from './tickets/ticket.service.ts'
-import { startTracing, type Traced } from './tracing.ts'
+import { createTicketServices } from './tickets/services.ts'
+import { startTracing } from './tracing.ts'
 import { VERSION } from './version.ts'
 
-/** Milliseconds that a statement of the deliveries may take. */
-const DELIVERY_STATEMENT_MS = 10_000
 /** Milliseconds that the gauges wait for the database, so that the other metrics come in time without it. */
 const METRICS_STATEMENT_MS = 2000
 const GRACE_MS = 7000
-/** Milliseconds in which those who have just connected are still heard. */
-const LINGER_MS = 300
 /** Milliseconds for the answers that waited for it. */
 const LAST_ANSWERS_MS = 300
 /** Milliseconds for the last traces, whether their collector answers or not. */
@@ -70,11 +71,19 @@ export type ComposeDeps = {
   pass?: Pass
   /** Milliseconds between renewals of the leases. */
   renewEvery?: number
+  /** Milliseconds between two rounds of what a worker does beside carrying; the upkeep's own unless told. */
+  upkeepEvery?: number
+  /** Milliseconds between looks whether a backup is due; a minute unless told. */
+  backupLook?: number
   /** Milliseconds for what is in flight when the process is told to stop; 7,000 unless told. */
   grace?: number
   timeouts?: HttpTimeouts
   /** What may be in flight at once. */
   inFlight?: AdmissionLimits
+  /** What DNS says of those who send mail; the machine's own unless told. */
+  resolve?: Resolve
+  /** Of the event streams; as they are unless told. */
+  streamTimes?: Partial<StreamTimes>
 }
 
 export type Bellhop = {
@@ -110,9 +119,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
   })
   const run: typeof database.run = (ms, work) => database.run(ms, work)
   const blobs = new BlobFolder(join(environment.dataDir, 'blobs'), now)
-  const connectors = new Map(
-    brands.map((brand): [string, Connector] => [brand.id, createConnector(brand, { now })]),
-  )
+  const outlets = brands.flatMap((brand) => createOutlets(brand, { now }))
   const metrics = new Metrics({
     brandIds: brands.map((brand) => brand.id),
     issuers: issuers.map((issuer) => issuer.issuer),
@@ -120,47 +127,90 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
   const tracing = await startTracing(deps.env ?? {}, VERSION)
   metrics.watch({
     deliveries: () => run(METRICS_STATEMENT_MS, countDeliveries),
+    held: async () => (await run(METRICS_STATEMENT_MS, heldSince)) !== null,
     blobBytes: () => run(METRICS_STATEMENT_MS, sumBlobs),
     pool: () => database.use(),
   })
 
-  const carrier = new Carrier({
-    brands,
-    connectors,
-    store: {
-      finish: (end) => run(DELIVERY_STATEMENT_MS, (sql) => finishAttempt(sql, holder, end)),
-      renew: (leases) => run(DELIVERY_STATEMENT_MS, (sql) => renewLeases(sql, holder, leases)),
-      release: (leases) => run(DELIVERY_STATEMENT_MS, (sql) => releaseLeases(sql, holder, leases)),
-    },
+  const conversation: ConversationDeps = {
+    brands: new Map(brands.map((brand) => [brand.id, brand])),
+    connectorOf: (brandId) => carrier.connectorOf(brandId, 'desk'),
+  }
+  const { carrier, worker, upkeep, databaseClock } = createCarriage({
+    outlets,
+    database,
+    blobs,
+    holder,
     log,
     observe: (attempt) => {
       metrics.attempt(attempt)
       tracing.record(tracedAttempt(attempt))
     },
     random,
-    now: () => performance.now(),
     pass,
-    ...(deps.renewEvery === undefined ? {} : { renewEvery: deps.renewEvery }),
+    renewEvery: deps.renewEvery,
+    upkeepEvery: deps.upkeepEvery,
+    chores: [
+      {
+        event: 'tickets_closed',
+        atOnce: CLOSED_AT_ONCE,
+        some: (sql) => closeSolved(sql, conversation, environment.closeSolvedAfter),
+      },
+      sweepOfRawMail(environment.inboundKeep),
+    ],
   })
-  const desks = new Map(
-    brands.map(({ id, desk }) => [id, { connector: desk.connector, mailDomain: mailDomain(desk) }]),
-  )
-  const worker = new Worker({
-    carrier,
-    claim: async (free) => {
-      const requests = [...free.ofBrand].flatMap(([brandId, limit]): ClaimRequest[] => {
-        const desk = desks.get(brandId)
-        return desk ? [{ brandId, limit, ...desk }] : []
-      })
-      const rows = await run(DELIVERY_STATEMENT_MS, (sql) =>
-        claimDeliveries(sql, holder, requests, free.inAll, carrier.underWay()),
-      )
-      return rows.map((row) => toJob(row, blobs))
+
+  let backups: BackupSchedule | null = null
+  if (roles.worker && environment.backups !== null) {
+    const measured = new BackupMetrics(metrics.registry, () => backups?.age ?? null)
+    backups = scheduleBackups(environment.backups, {
+      endpoint,
+      blobs,
+      observe: (end) => measured.ended(end),
+      log,
+      random,
+      now,
+      look: deps.backupLook,
+    })
+  }
+
+  const waysIn = createWaysIn({
+    brands,
+    database,
+    blobs,
+    holder,
+    reads: roles.worker,
+    onKept: (mail) => {
+      waysMetrics.kept(mail)
+      if (roles.worker) settler.wake()
     },
     log,
     random,
   })
-  const upkeep = new Upkeep({ database, blobs, log, random, underWay: () => carrier.underWay() })
+  const waysMetrics = new InboundWaysMetrics(
+    metrics.registry,
+    brands.map((brand) => brand.id),
+    () => waysIn.ages(),
+  )
+  const inboundMetrics = new InboundMetrics(
+    metrics.registry,
+    brands.map((brand) => brand.id),
+    () => run(METRICS_STATEMENT_MS, countWaiting),
+  )
+  const settler = createSettler({
+    brands: conversation.brands,
+    conversation,
+    database,
+    blobs,
+    holder,
+    textBytes: environment.limits.textBytes,
+    resolve: deps.resolve ?? createSystemDns(),
+    observe: (settled) => inboundMetrics.settled(settled),
+    onPromise: () => worker.wake(),
+    log,
+    random,
+    pass,
+  })
 
   const logIssuerCall = logIssuers(log)
   const judge = roles.api
@@ -173,30 +223,60 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
         },
       })
     : null
-  const service = new TicketService({
+  const intake = new Intake(database)
+  const signingSecret =
+    environment.signingSecret ?? (await readOrMakeSecret(environment.dataDir, 'signing-secret'))
+  const limits = { text: environment.limits.textBytes, attachment: environment.limits.attachmentBytes }
+  const wakeWorker = roles.worker ? () => worker.wake() : null
+  const tickets = createTicketServices({
     database,
-    intake: new Intake(database),
+    intake,
     blobs,
-    brands: new Map(brands.map((brand) => [brand.id, brand])),
+    brands: conversation.brands,
+    conversation,
     carrier,
-    keys: new KeysInFlight(),
+    signingSecret,
     holder,
-    limits: { text: environment.limits.textBytes, attachment: environment.limits.attachmentBytes },
-    wakeWorker: roles.worker ? () => worker.wake() : null,
+    limits,
+    wakeWorker,
     observe: (seconds) => metrics.accepted(seconds),
     pass,
   })
+  const deskService = new DeskService({ ...tickets.onceDeps, blobs, conversation, limits, wakeWorker })
+  const streams =
+    judge &&
+    new EventStreams({
+      run,
+      judge: judge.judge,
+      secret: signingSecret,
+      now,
+      random,
+      log,
+      ...(deps.streamTimes ? { times: deps.streamTimes } : {}),
+    })
+  const streamMetrics = new EventStreamMetrics(metrics.registry, () => streams?.count ?? 0)
+  const stopping = new AbortController()
   const app =
     judge !== null || environment.workerPort !== null
       ? await buildApp({
           version: VERSION,
-          tickets: judge === null ? null : { service, judge: judge.judge },
-          readiness: createReadiness({ database, blobs, lastOutage: () => service.lastOutage }),
+          desk: judge === null ? null : { brands: conversation.brands, service: deskService, now },
+          inbound: judge === null ? null : { brands: conversation.brands, keeper: waysIn.keeper, now },
+          tickets: judge === null ? null : { ...tickets, judge: judge.judge },
+          events: streams && {
+            streams,
+            seats: new Seats(environment.eventStreams),
+            reader: tickets.reader,
+            observe: (end) => streamMetrics.ended(end),
+          },
+          readiness: createReadiness({ database, blobs, lastOutage: tickets.lastOutage }),
           metrics,
           tracing,
           log,
           origins: new Set(brands.flatMap((brand) => brand.origins)),
+          keeping: () => intake.waiting,
           maxRequestBytes: environment.limits.requestBytes,
+          stopping: stopping.signal,
           ...(timeouts ? { timeouts } : {}),
           ...(deps.inFlight ? { inFlight: deps.inFlight } : {}),
         })
@@ -209,17 +289,31 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
       if (!roles.worker) return
       worker.start()
       upkeep.start()
+      databaseClock.start()
+      waysIn.start()
+      settler.start()
+      backups?.start()
     },
     async close() {
+      stopping.abort()
       const { grace = GRACE_MS } = deps
       const lastClaim = worker.stop()
-      const drained = Promise.all([app && leave(app), lastClaim, upkeep.stop()])
+      const drained = Promise.all([
+        app && closeDoor(app.server).then(() => app.close()),
+        lastClaim,
+        upkeep.stop(),
+        databaseClock.stop(),
+        waysIn.stop(),
+        settler.stop(),
+        backups?.stop(),
+        streams?.stop(),
+      ])
       await Promise.all([carrier.close(grace, lastClaim), atMost(grace, drained)])
       await atMost(LAST_ANSWERS_MS, drained)
       // A body that is still on its way, or a caller who does not read.
       app?.server.closeAllConnections()
       await atMost(LAST_ANSWERS_MS, drained)
-      await Promise.all([judge?.close(), ...[...connectors.values()].map((connector) => connector.close())])
+      await Promise.all([judge?.close(), ...outlets.map(({ connector }) => connector.close())])
       await Promise.all([
         database.close(),
         atMost(
@@ -231,35 +325,8 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
   }
 }
 
-/**
- * Stops listening, but not before those who have just connected were answered: a request that the kernel had
- * taken would be reset. Whoever keeps a connection is told by the answer that it is the last.
- */
-async function leave(app: FastifyInstance<Server>): Promise<void> {
-  app.server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
-  await pause(LINGER_MS)
-  await app.close()
-}
-
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
   await Promise.race([work, late]).finally(() => clearTimeout(timer))
-}
-
-function tracedAttempt({ connector, seconds, outcome, ...attempt }: AttemptMeasure): Traced {
-  return {
-    name: `deliver by ${connector}`,
-    kind: 'attempt',
-    ms: seconds * 1000,
-    attributes: {
-      'bellhop.brand_id': attempt.brandId,
-      'bellhop.ticket_id': attempt.ticketId,
-      'bellhop.delivery_id': toId('dlv', attempt.deliveryId),
-      'bellhop.attempt': attempt.attempt,
-      'bellhop.outcome': outcome,
-      'bellhop.code': attempt.code,
-    },
-    failed: outcome !== 'delivered',
-  }
 }

@@ -10,7 +10,14 @@ import { OperatorError } from './errors.ts'
 
 export type * from './config/brands.ts'
 export { readBrandsFile } from './config/brands-file.ts'
-export { type Environment, type Limits, type LogLevel, readEnvironment } from './config/environment.ts'
+export {
+  type Backups,
+  type Environment,
+  type Limits,
+  type LogLevel,
+  readEnvironment,
+} from './config/environment.ts'
+export type { TemplateKind, TemplateValue } from './config/template-check.ts'
 export { isCallableUrl, isLoopbackHost } from './config/web-address.ts'
 
 /** `demo`: the brands are the demo brands, because no brands file is named. */

@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
 import { OperatorError } from './errors.ts'
+import { readOrMakeFile } from './made-once.ts'
 
 const FILE = 'demo-issuer.json'
 
@@ -14,53 +12,12 @@ export type DemoKey = { kid: string; privateKey: JWK; publicKey: JWK }
  * @throws OperatorError where DATA_DIR cannot be written, or the file in it holds no such key
  */
 export async function readOrMakeDemoKey(dataDir: string): Promise<DemoKey> {
-  const path = join(dataDir, FILE)
-  try {
-    const text = (await readText(path)) ?? (await makeKey(dataDir, path))
-    return await parseKey(text)
-  } catch (error) {
-    if (error instanceof OperatorError) throw error
-    if (error instanceof Error && 'code' in error && 'syscall' in error) {
-      throw new OperatorError(
-        `DATA_DIR: expected a folder where ${FILE} can be read and written (${error.code})`,
-      )
-    }
-    throw error
-  }
+  return parseKey(await readOrMakeFile(dataDir, FILE, makeKey))
 }
 
-async function readText(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  }
-}
-
-/**
- * Writes a new key beside its place and links it there. A rename would put the second of two starters' keys
- * over the first's, who would go on with a key that no longer verifies; a link fails where the name is taken.
- */
-async function makeKey(dataDir: string, path: string): Promise<string> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+async function makeKey(): Promise<string> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true })
-  const draft = `${path}.${randomUUID()}`
-  try {
-    const file = await open(draft, 'wx', 0o600)
-    try {
-      await file.writeFile(`${JSON.stringify(await exportJWK(privateKey), null, 2)}\n`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await link(draft, path).catch((error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    })
-  } finally {
-    await rm(draft, { force: true })
-  }
-  return readFile(path, 'utf8')
+  return `${JSON.stringify(await exportJWK(privateKey), null, 2)}\n`
 }
 
 async function parseKey(text: string): Promise<DemoKey> {

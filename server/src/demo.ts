@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
+import { hkdfSync, randomUUID } from 'node:crypto'
 import { isMailbox } from '@bellhop/contract'
 import { importJWK, SignJWT } from 'jose'
-import type { Brand, BrandsFile } from './config/brands.ts'
+import type { Brand, BrandReply, BrandsFile } from './config/brands.ts'
 import { DEFAULT_WAIT } from './config/brands-defaults.ts'
 import { parseDuration } from './config/duration.ts'
 import type { Environment } from './config/environment.ts'
@@ -14,15 +14,17 @@ import { OperatorError } from './errors.ts'
  */
 export const DEMO_ISSUER = 'https://demo.bellhop.invalid'
 export const DEMO_AUDIENCE = 'bellhop'
+/** Whose Authentication-Results the demo brands believe (RFC 8601): those of `bellhop demo-mail`. */
+export const DEMO_AUTHSERV_ID = 'demo.bellhop.invalid'
 
-const NAMES: Record<string, string> = { acme: 'Acme', globex: 'Globex' }
+export const DEMO_NAMES: Record<string, string> = { acme: 'Acme', globex: 'Globex' }
 const DEFAULT_TTL = '1h'
 const TTL_LIMIT = 30 * 86_400_000
 const SUBJECT_LIMIT = 200
 
 /** Both brands trust the one demo issuer; the `brand` claim binds each token to one of them. */
 export async function demoBrands(dataDir: string): Promise<BrandsFile> {
-  const { publicKey } = await readOrMakeDemoKey(dataDir)
+  const { publicKey, privateKey } = await readOrMakeDemoKey(dataDir)
   return {
     issuers: [
       {
@@ -33,11 +35,11 @@ export async function demoBrands(dataDir: string): Promise<BrandsFile> {
         keys: { from: 'file', jwks: { keys: [publicKey] } },
       },
     ],
-    brands: Object.entries(NAMES).map(([id, name]) => demoBrand(id, name)),
+    brands: Object.entries(DEMO_NAMES).map(([id, name]) => demoBrand(id, name, demoReply(id, privateKey.d))),
   }
 }
 
-function demoBrand(id: string, name: string): Brand {
+function demoBrand(id: string, name: string, reply: BrandReply): Brand {
   return {
     id,
     name,
@@ -50,7 +52,24 @@ function demoBrand(id: string, name: string): Brand {
     ticketsPerMinute: 0,
     origins: [],
     desk: { connector: 'inbox' },
+    mail: null,
+    reply,
+    inbound: { imap: null, secret: null, trustedAuthservIds: [DEMO_AUTHSERV_ID], acceptNew: true },
+    acknowledge: 'verified',
+    answers: 'always',
+    private: false,
+    ticketUrl: null,
+    templates: {},
   }
+}
+
+/**
+ * Where answers to a demo brand's mail would come back to: nobody can own the domain. The key comes of the demo
+ * issuer's own (RFC 5869), so that DATA_DIR holds one secret of the demo and not two.
+ */
+function demoReply(brandId: string, secret = ''): BrandReply {
+  const key = Buffer.from(hkdfSync('sha256', secret, '', `bellhop demo reply ${brandId}`, 32))
+  return { local: 'support', domain: `${brandId}.bellhop.invalid`, keys: [key] }
 }
 
 export type DemoTokenRequest = {
@@ -103,8 +122,8 @@ export async function mintDemoToken(
 
 function mistakesOf({ brand, person, email, scope }: DemoTokenRequest, lifetime: number | null): string[] {
   const mistakes: string[] = []
-  if (!Object.hasOwn(NAMES, brand)) {
-    mistakes.push(`--brand: expected one of the demo brands ${Object.keys(NAMES).join(', ')}`)
+  if (!Object.hasOwn(DEMO_NAMES, brand)) {
+    mistakes.push(`--brand: expected one of the demo brands ${Object.keys(DEMO_NAMES).join(', ')}`)
   }
   if (person === '' || person.length > SUBJECT_LIMIT || /\p{Cc}/u.test(person)) {
     mistakes.push('--person: expected 1 to 200 characters, without line breaks')

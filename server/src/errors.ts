@@ -26,6 +26,7 @@ export const STATUS = {
   invalid_attachment: 400,
   idempotency_conflict: 409,
   idempotency_mismatch: 422,
+  ticket_closed: 409,
   rate_limited: 429,
   // What became of it.
   upstream_error: 400,

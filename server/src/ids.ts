@@ -6,11 +6,27 @@ import { randomUUIDv7 } from 'node:crypto'
  *
  * The database keeps the UUID; the prefix exists only where people and other programs read it.
  */
-export type IdPrefix = 'tkt' | 'msg' | 'att' | 'dlv'
+export type IdPrefix = 'tkt' | 'msg' | 'att' | 'dlv' | 'inb'
 
-/** A new UUIDv7 with dashes, as the database's `uuid` columns take it. */
+let last = ''
+
+/**
+ * A new UUIDv7 with dashes, as the database's `uuid` columns take it. Each is behind the one before, also within a
+ * millisecond and where the clock is put back (RFC 9562, section 6.2, method 2): what one process makes in an order
+ * is read in it.
+ */
 export function newUuid(): string {
-  return randomUUIDv7()
+  const uuid = randomUUIDv7()
+  last = uuid > last ? uuid : behind(last, uuid)
+  return last
+}
+
+/** @param random a UUID whose random bits say how far behind */
+function behind(uuid: string, random: string): string {
+  const node = Number.parseInt(uuid.slice(24), 16) + Number.parseInt(random.slice(28), 16) + 1
+  if (node < 2 ** 48) return uuid.slice(0, 24) + node.toString(16).padStart(12, '0')
+  const next = (Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16) + 1).toString(16).padStart(12, '0')
+  return `${next.slice(0, 8)}-${next.slice(8)}${random.slice(13)}`
 }
 
 /** `tkt_0199…` from a UUID. */

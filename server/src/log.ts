@@ -18,11 +18,13 @@ export type LogFields = {
   ticket_id?: string
   message_id?: string
   delivery_id?: string
+  inbound_id?: string
   attempt?: number
   connector?: string
   outcome?: string
   state?: string | null
   count?: number
+  bytes?: number
   url?: string
   pid?: number
   version?: string

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { addTicketCommands } from './commands/ticket-commands.ts'
 import { OperatorError } from './errors.ts'
 import { VERSION } from './version.ts'
 
@@ -6,13 +7,12 @@ import { VERSION } from './version.ts'
 const program = new Command('bellhop')
   .description('A support desk’s front door: every ticket is accepted, kept and carried.')
   .version(VERSION)
-  .showHelpAfterError('(see bellhop --help)')
   .exitOverride()
   .addHelpText(
     'after',
     `
 Environment: PORT, HOST, DATABASE_URL (unset: an embedded PostgreSQL), DATA_DIR, BRANDS_FILE (unset: the demo
-brands), LOG_LEVEL and the limits, all described in README.md.`,
+brands), LOG_LEVEL, SIGNING_SECRET, BACKUP_DIR, the times and the limits, all described in README.md.`,
   )
 
 program
@@ -45,9 +45,20 @@ program
   .option('--ttl <duration>', 'how long it holds: 90s, 30m, 1h, 7d', '1h')
   .action(async (options) => (await import('./commands/token.ts')).tokenCommand(options, process.stdout))
 
+program
+  .command('demo-mail')
+  .description('print a mail of a customer to a demo brand, for bellhop inbound')
+  .requiredOption('--brand <id>', 'a demo brand: acme or globex')
+  .requiredOption('--from <address>', 'whose mail it is')
+  .requiredOption('--text <text>', 'what it says')
+  .option('--ticket <id>', 'the ticket that it answers; without it the mail opens one')
+  .action(async (options) =>
+    (await import('./commands/demo-mail.ts')).demoMailCommand(options, process.stdout),
+  )
+
 const deliveries = program
   .command('deliveries')
-  .description('list what is undelivered, show attempts, try again')
+  .description('list what is undelivered, show attempts, try again, hold and release')
 
 deliveries
   .command('list', { isDefault: true })
@@ -79,25 +90,126 @@ deliveries
     (await import('./commands/deliveries.ts')).retryCommand(ids, options, process.stdout),
   )
 
-program
-  .command('doctor')
-  .description('check the brands file, the database, each issuer and each desk')
-  .action(async () => {
-    if (!(await (await import('./commands/doctor.ts')).doctorCommand(process.stdout))) process.exitCode = 1
+deliveries
+  .command('hold')
+  .description('carry nothing until release; tickets are accepted and wait')
+  .action(async () => (await import('./commands/deliveries.ts')).holdCommand(process.stdout))
+
+deliveries
+  .command('release')
+  .description('carry what waits since hold')
+  .action(async () => (await import('./commands/deliveries.ts')).releaseCommand(process.stdout))
+
+const inbound = program
+  .command('inbound')
+  .description(
+    'take one mail from standard input, for a mail server’s pipe; ends with 75 where it should try again',
+  )
+  .option('--brand <id>', 'the brand that the mail is for')
+  .action(async (options: { brand?: string }) => {
+    const { inboundCommand } = await import('./commands/inbound.ts')
+    process.exitCode = await inboundCommand(options, process.stdin, process.stderr)
   })
 
-// A reader that has seen enough (`bellhop deliveries | head`) is no fault of the command.
+inbound
+  .command('list')
+  .description('list the mails that lie in quarantine, the oldest first, each with its reason')
+  .option('--brand <id>', 'of this brand')
+  .option('--limit <count>', 'at most so many', '50')
+  .option('--json', 'as JSON')
+  // `inbound` has a --brand, too, and takes it also where it stands behind `list`.
+  .action(async (_, command: Command) =>
+    (await import('./commands/inbound-list.ts')).inboundListCommand(
+      command.optsWithGlobals(),
+      process.stdout,
+    ),
+  )
+
+inbound
+  .command('show')
+  .description('show a mail that came, and what became of it')
+  .argument('<id>', 'the mail’s id')
+  .option('--raw', 'the mail as it came')
+  .option('--json', 'as JSON')
+  .action(async (id, options) =>
+    (await import('./commands/inbound-show.ts')).inboundShowCommand(id, options, process.stdout),
+  )
+
+inbound
+  .command('release')
+  .description('make a quarantined mail a message on a ticket')
+  .argument('<id>', 'the mail’s id')
+  .requiredOption('--ticket <id>', 'the ticket')
+  .option('--json', 'as JSON')
+  .action(async (id, options) =>
+    (await import('./commands/inbound-resolve.ts')).inboundReleaseCommand(id, options, process.stdout),
+  )
+
+inbound
+  .command('discard')
+  .description('say of a quarantined mail that it is nothing to anybody')
+  .argument('<id>', 'the mail’s id')
+  .action(async (id) =>
+    (await import('./commands/inbound-resolve.ts')).inboundDiscardCommand(id, process.stdout),
+  )
+
+addTicketCommands(program)
+
+/** Whether what goes to stdout is worth nothing unless all of it arrives. */
+let mustArrive = false
+
+program
+  .command('backup')
+  .description('copy the database and the attachments into one archive, while the server runs')
+  .argument('<file>', 'the archive; - is stdout')
+  .option('--verify', 'read an archive instead, and say whether it is whole')
+  .option('--force', 'replace a file that is there')
+  .action(async (file, options) => {
+    mustArrive = file === '-' && options.verify !== true
+    await (await import('./commands/backup.ts')).backupCommand(file, options, process.stdout, process.stderr)
+  })
+
+program
+  .command('restore')
+  .description('bring an archive into an empty database; needs the server stopped')
+  .argument('<file>', 'the archive')
+  .option('--hold', 'carry nothing until `bellhop deliveries release`')
+  .option('--same-attachments', 'keep the attachments’ folder of the installation whose database is lost')
+  .action(async (file, options) =>
+    (await import('./commands/restore.ts')).restoreCommand(file, options, process.stdout, process.stderr),
+  )
+
+program
+  .command('doctor')
+  .description('check the brands file, the database, each issuer, each desk and each brand’s mail')
+  .option('--deep', 'read the whole database and every attachment instead; asks no issuer and no desk')
+  .action(async (options: { deep?: boolean }) => {
+    const watched = process.stderr.isTTY === true ? process.stderr : null
+    const well = options.deep
+      ? await (await import('./commands/doctor-deep.ts')).deepDoctorCommand(process.stdout, watched)
+      : await (await import('./commands/doctor.ts')).doctorCommand(process.stdout)
+    if (!well) process.exitCode = 1
+  })
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
+  // Whoever writes an archive hears of it as well, and ends with a sentence.
+  if (mustArrive) return
+  // A reader that has seen enough (`bellhop deliveries | head`) is no fault of the command.
+  if (error.code === 'EPIPE') process.exit()
+  process.stderr.write(`bellhop: stdout: it cannot be written (${error.code})\n`)
+  process.exit(1)
 })
+
+pointToHelp(program, 'bellhop')
 
 try {
   await program.parseAsync()
 } catch (error) {
   process.exitCode = 1
   if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : 2
+    // A mail server reads sysexits.h, where 64 is a mistake in the call.
+    const mistaken = process.argv[2] === 'inbound' ? 64 : 2
+    process.exitCode = error.exitCode === 0 ? 0 : mistaken
   } else if (error instanceof OperatorError) {
     process.stderr.write(`bellhop: ${error.message.replaceAll('\n', '\nbellhop: ')}\n`)
   } else {
@@ -106,12 +218,20 @@ try {
 }
 
 async function explain(error: unknown): Promise<string> {
-  const { describeDatabaseError, isDatabaseAway } = await import('./database/pool.ts')
+  const { describeDatabaseError, isDatabaseAway, isLockTimeout } = await import('./database/pool.ts')
   if (isDatabaseAway(error)) {
     const { code } = describeDatabaseError(error)
+    if (isLockTimeout(error))
+      return 'Another session holds a table that this needs, a backup perhaps: try again later'
     return `The database does not answer (${code}): check that it runs and that DATABASE_URL is right`
   }
   // A bug: where, and not what it was about.
   const { describeCause } = await import('./log.ts')
   return `something went wrong: ${JSON.stringify(describeCause(error))}`
+}
+
+/** Whoever called a command wrongly is sent to the help of that command. */
+function pointToHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`(see ${path} --help)`)
+  for (const one of command.commands) pointToHelp(one, `${path} ${one.name()}`)
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ComposeDeps, compose, type Roles } from '../src/compose.ts'
-import type { Brand, Config, DeskConfig, Limits } from '../src/config.ts'
+import type { Backups, Brand, Config, DeskConfig, Issuer, Limits } from '../src/config.ts'
 import type { DatabaseEndpoint, Sql } from '../src/database/pool.ts'
 import { createLog } from '../src/log.ts'
 import { createTestDatabase } from './database/test-database.ts'
@@ -30,16 +30,34 @@ export type Answer = { status: number; headers: Headers; body: Record<string, un
 
 export type TestBellhopOptions = {
   brands?: (issuer: TestIssuer) => Brand[]
+  /** How the issuer is asked about its tokens; by its keys unless told. */
+  issuers?: (issuer: TestIssuer) => Issuer[]
   roles?: Roles
   limits?: Partial<Limits>
+  backups?: Backups
+  eventStreams?: number
   /** Another process on the same database and issuer. */
   beside?: TestBellhop
 } & Partial<
-  Pick<ComposeDeps, 'now' | 'random' | 'pass' | 'env' | 'timeouts' | 'inFlight' | 'renewEvery' | 'grace'>
+  Pick<
+    ComposeDeps,
+    | 'now'
+    | 'random'
+    | 'pass'
+    | 'resolve'
+    | 'env'
+    | 'timeouts'
+    | 'inFlight'
+    | 'renewEvery'
+    | 'upkeepEvery'
+    | 'grace'
+    | 'backupLook'
+    | 'streamTimes'
+  >
 >
 
 /** A brand whose desk is the built-in inbox, unless said otherwise. */
-export function brandOf(id: string, issuer: TestIssuer, settings: Partial<Brand> = {}): Brand {
+export function brandOf(id: string, issuer: Pick<TestIssuer, 'url'>, settings: Partial<Brand> = {}): Brand {
   return {
     id,
     name: id,
@@ -52,13 +70,30 @@ export function brandOf(id: string, issuer: TestIssuer, settings: Partial<Brand>
     ticketsPerMinute: 0,
     origins: [],
     desk: { connector: 'inbox' } satisfies DeskConfig,
+    mail: null,
+    reply: null,
+    inbound: null,
+    acknowledge: 'verified',
+    answers: 'always',
+    private: false,
+    ticketUrl: null,
+    templates: {},
     ...settings,
   }
 }
 
 /** The whole program in this process, on a database of its own, a real issuer and a real port. */
 export async function startBellhop(options: TestBellhopOptions = {}): Promise<TestBellhop> {
-  const { beside, roles = { api: true, worker: true }, brands: brandsOf, limits, ...deps } = options
+  const {
+    beside,
+    roles = { api: true, worker: true },
+    brands: brandsOf,
+    issuers = (known) => [known.jwt()],
+    limits,
+    backups,
+    eventStreams = 20_000,
+    ...deps
+  } = options
   const own = beside ? null : { database: await createTestDatabase(), issuer: await startTestIssuer() }
   const issuer = beside?.issuer ?? own?.issuer
   const endpoint = beside?.endpoint ?? own?.database.endpoint
@@ -78,8 +113,13 @@ export async function startBellhop(options: TestBellhopOptions = {}): Promise<Te
       brandsFile: null,
       logLevel: 'debug',
       limits: { attachmentBytes: 10 * MIB, textBytes: 2 * MIB, requestBytes: 26 * MIB, ...limits },
+      closeSolvedAfter: 14 * 24 * 60 * 60 * 1000,
+      inboundKeep: 30 * 24 * 60 * 60 * 1000,
+      eventStreams,
+      signingSecret: null,
+      backups: backups ?? null,
     },
-    brands: { issuers: [issuer.jwt()], brands },
+    brands: { issuers: issuers(issuer), brands },
     demo: false,
   }
   const lines: string[] = []
@@ -95,7 +135,12 @@ export async function startBellhop(options: TestBellhopOptions = {}): Promise<Te
     const response = await fetch(url + path, { ...init, headers })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false
-    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : {}, text }
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson && text !== '' ? JSON.parse(text) : {},
+      text,
+    }
   }
   return {
     url,

@@ -13,8 +13,15 @@ export async function readInstallation(sql: Executor): Promise<string> {
   return row.id
 }
 
+/** Whether there is an attachment, or a mail as it came, whose bytes are a blob. */
+export async function namesBlobs(sql: Executor): Promise<boolean> {
+  const rows = await sql`
+    (SELECT FROM attachments LIMIT 1) UNION ALL (SELECT FROM inbound_mails WHERE sha256 IS NOT NULL LIMIT 1)`
+  return rows.length > 0
+}
+
 /**
- * Forgets those of these blobs that no attachment refers to.
+ * Forgets those of these blobs that neither an attachment nor a mail refers to.
  * @param names SHA-256 in hexadecimal
  * @returns those that something refers to
  */
@@ -27,6 +34,7 @@ export async function forgetUnreferred(sql: Executor, names: string[]): Promise<
     referred AS (
       SELECT name, sha256 FROM asked
       WHERE EXISTS (SELECT FROM attachments WHERE attachments.sha256 = asked.sha256)
+        OR EXISTS (SELECT FROM inbound_mails WHERE inbound_mails.sha256 = asked.sha256)
     ),
     forgotten AS (
       DELETE FROM blobs USING asked

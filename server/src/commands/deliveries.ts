@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
 import { parseDuration } from '../config/duration.ts'
 import { readEnvironment } from '../config.ts'
-import { checkSchema } from '../database/migrations.ts'
+import { checkSchema, MIGRATIONS } from '../database/migrations.ts'
 import { openDatabase, type Sql } from '../database/pool.ts'
 import {
   type AttemptLine,
@@ -14,8 +14,9 @@ import type { DeliveryState } from '../deliveries/delivery.store.ts'
 import { OperatorError } from '../errors.ts'
 import { fromId, toId } from '../ids.ts'
 import { createLog } from '../log.ts'
-import { MIGRATIONS, withEndpoint } from './endpoint.ts'
-import { formatTable } from './table.ts'
+import { withEndpoint } from './endpoint.ts'
+import { hold, holdNotice, release } from './hold.ts'
+import { formatTable, toTime } from './table.ts'
 
 const STATES: DeliveryState[] = ['pending', 'leased', 'delivered', 'rejected', 'dead']
 /** What a list is of unless a state is named: all that needs somebody's eye or patience. */
@@ -40,8 +41,13 @@ export async function listCommand(options: ListOptions, out: NodeJS.WritableStre
   }
   await withDatabase(async (sql) => {
     const lines = await listDeliveries(sql, filter)
-    if (options.json) out.write(`${JSON.stringify(lines.map(toJson), null, 2)}\n`)
-    else if (lines.length === 0) out.write('No such delivery.\n')
+    if (options.json) {
+      out.write(`${JSON.stringify(lines.map(toJson), null, 2)}\n`)
+      return
+    }
+    const notice = await holdNotice(sql)
+    if (notice !== '') out.write(`Note: ${notice}\n`)
+    if (lines.length === 0) out.write('No such delivery.\n')
     else out.write(formatTable(HEADINGS, lines.map(toCells)))
   })
 }
@@ -99,6 +105,16 @@ export async function retryCommand(
   })
 }
 
+/** `bellhop deliveries hold` */
+export async function holdCommand(out: NodeJS.WritableStream): Promise<void> {
+  await withDatabase((sql) => hold(sql, out))
+}
+
+/** `bellhop deliveries release` */
+export async function releaseCommand(out: NodeJS.WritableStream): Promise<void> {
+  await withDatabase((sql) => release(sql, out))
+}
+
 async function withDatabase(work: (sql: Sql) => Promise<void>): Promise<void> {
   const environment = readEnvironment(process.env)
   const log = createLog({ level: 'silent', pretty: false })
@@ -141,13 +157,27 @@ function readId(id: string): string {
   return uuid
 }
 
-const HEADINGS = ['DELIVERY', 'STATE', 'BRAND', 'DESK', 'ATTEMPTS', 'LAST', 'CREATED', 'NEXT', 'TICKET']
+const HEADINGS = [
+  'DELIVERY',
+  'STATE',
+  'BRAND',
+  'TO',
+  'KIND',
+  'BY',
+  'ATTEMPTS',
+  'LAST',
+  'CREATED',
+  'NEXT',
+  'TICKET',
+]
 
 function toCells(line: DeliveryLine): string[] {
   return [
     toId('dlv', line.deliveryId),
     line.state,
     line.brandId,
+    line.side,
+    line.kind,
     line.connector,
     String(line.attempts),
     line.code ?? '-',
@@ -177,6 +207,8 @@ function toJson(line: DeliveryLine): Record<string, string | number | null> {
     ticket_id: toId('tkt', line.ticketId),
     message_id: toId('msg', line.messageId),
     brand_id: line.brandId,
+    side: line.side,
+    kind: line.kind,
     connector: line.connector,
     state: line.state,
     attempts: line.attempts,
@@ -197,8 +229,4 @@ function attemptToJson(line: AttemptLine): object {
     ended_at: line.endedAt.toISOString(),
     answer: line.answer,
   }
-}
-
-function toTime(time: Date | null): string {
-  return time === null ? '-' : time.toISOString().slice(0, 19).replace('T', ' ')
 }

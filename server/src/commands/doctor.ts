@@ -2,21 +2,25 @@ import { join } from 'node:path'
 import { BlobFolder } from '../blobs/blob-folder.ts'
 import { type Brand, type Config, loadConfig } from '../config.ts'
 import { createConnector } from '../connectors/registry.ts'
-import { checkSchema, schemaVersion } from '../database/migrations.ts'
+import { checkSchema, MIGRATIONS, schemaVersion } from '../database/migrations.ts'
 import { describeDatabaseError, openDatabase } from '../database/pool.ts'
 import { countDeliveries, type DeliveryCount } from '../deliveries/delivery.report.ts'
 import { OperatorError } from '../errors.ts'
 import { createTokenJudge } from '../http/tokens/tokens.ts'
+import { verifyMailbox } from '../inbound/imap/verify-mailbox.ts'
 import { createLog } from '../log.ts'
-import { MIGRATIONS, withEndpoint } from './endpoint.ts'
+import { checkBackups } from './doctor-backups.ts'
+import { checkMail } from './doctor-mail.ts'
+import { withEndpoint } from './endpoint.ts'
+import { holdNotice } from './hold.ts'
 
 const DESK_LIMIT_MS = 20_000
 
 type Check = { what: string; ok: boolean; detail: string }
 
 /**
- * `bellhop doctor`: checks the brands file, the database, the attachments' folder, each issuer and each desk,
- * one line each with what to do.
+ * `bellhop doctor`: checks the brands file, the database, the attachments' folder, each issuer, each desk and
+ * each brand's mail, one line each with what to do.
  * @returns whether all is well
  */
 export async function doctorCommand(out: NodeJS.WritableStream): Promise<boolean> {
@@ -29,8 +33,12 @@ export async function doctorCommand(out: NodeJS.WritableStream): Promise<boolean
   if (config === null) return false
   report(await checkDatabase(config))
   report(await checkBlobs(config))
+  const { backups } = config.environment
+  if (backups !== null) report(await checkBackups(backups, Date.now()))
   for (const check of await checkIssuers(config)) report(check)
   for (const check of await checkDesks(config)) report(check)
+  for (const check of await checkMails(config)) report(check)
+  for (const check of await checkMailboxes(config)) report(check)
   return well
 }
 
@@ -67,7 +75,9 @@ async function checkDatabase({ environment, brands }: Config): Promise<Check> {
           }
         }
         const version = await checkSchema(database.sql, MIGRATIONS)
-        const advice = adviceOn(await countDeliveries(database.sql), brands.brands)
+        const notice = await holdNotice(database.sql)
+        const advice =
+          adviceOn(await countDeliveries(database.sql), brands.brands) + (notice === '' ? '' : `; ${notice}`)
         return { what, ok: true, detail: `PostgreSQL ${server?.version}, at version ${version}${advice}` }
       } finally {
         await database.close()
@@ -135,6 +145,21 @@ async function checkDesks({ brands: { brands } }: Config): Promise<Check[]> {
         await connector.close()
       }
     }),
+  )
+}
+
+async function checkMails({ brands: { brands } }: Config): Promise<Check[]> {
+  const checks = brands.map((brand) => checkMail(brand, AbortSignal.timeout(DESK_LIMIT_MS)))
+  return (await Promise.all(checks)).flat()
+}
+
+async function checkMailboxes({ brands: { brands } }: Config): Promise<Check[]> {
+  const read = brands.flatMap(({ id, inbound }) => (inbound?.imap ? [{ id, imap: inbound.imap }] : []))
+  return Promise.all(
+    read.map(async ({ id, imap }) => ({
+      what: `mailbox of ${id}`,
+      ...(await verifyMailbox(imap, AbortSignal.timeout(DESK_LIMIT_MS))),
+    })),
   )
 }
 

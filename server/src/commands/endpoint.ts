@@ -1,10 +1,7 @@
-import { fileURLToPath } from 'node:url'
 import type { Environment } from '../config.ts'
 import { findEmbedded, startEmbedded } from '../database/embedded/embedded.ts'
 import type { DatabaseEndpoint } from '../database/pool.ts'
 import type { Log } from '../log.ts'
-
-export const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
  * Does one thing on the database that the environment names: DATABASE_URL, else the running server's embedded

@@ -1,7 +1,7 @@
 import { readEnvironment } from '../config.ts'
-import { migrate } from '../database/migrations.ts'
+import { MIGRATIONS, migrate } from '../database/migrations.ts'
 import { createLog } from '../log.ts'
-import { MIGRATIONS, withEndpoint } from './endpoint.ts'
+import { withEndpoint } from './endpoint.ts'
 
 /** `bellhop migrate`: brings the database to this program's version. */
 export async function migrateCommand(out: NodeJS.WritableStream): Promise<void> {

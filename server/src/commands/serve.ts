@@ -3,11 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { type Bellhop, compose, type Roles } from '../compose.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { type EmbeddedServer, startEmbedded } from '../database/embedded/embedded.ts'
-import { migrate } from '../database/migrations.ts'
+import { MIGRATIONS, migrate } from '../database/migrations.ts'
 import { mintDemoToken } from '../demo.ts'
 import { OperatorError } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
-import { MIGRATIONS } from './endpoint.ts'
 import { endNow, untilSignal } from './signals.ts'
 
 /** Connections that the kernel keeps while the process is busy; the kernel has a limit of its own. */

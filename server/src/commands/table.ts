@@ -8,3 +8,8 @@ export function formatTable(headings: string[], rows: string[][]): string {
     .join('\n')
     .concat('\n')
 }
+
+/** To the second, in UTC. */
+export function toTime(time: Date | null): string {
+  return time === null ? '-' : time.toISOString().slice(0, 19).replace('T', ' ')
+}

@@ -1,7 +1,9 @@
-import type { Brand, BrandsFile, DeskConfig, Issuer, KeySet, Mailbox, SigningAlgorithm } from './brands.ts'
+import type { BrandFiles } from './brand-files.ts'
+import type { Brand, BrandsFile, DeskConfig, Issuer, KeySet, SigningAlgorithm } from './brands.ts'
+import { inboundOf, mailOf, replyOf } from './brands-mail-defaults.ts'
 import type { WrittenBrand, WrittenFile, WrittenIssuer } from './brands-schema.ts'
+import { checked, mailboxOf } from './checked.ts'
 import { parseDuration } from './duration.ts'
-import { parseMailbox } from './mailbox.ts'
 
 export const DEFAULT_ALGORITHMS: SigningAlgorithm[] = ['ES256', 'RS256', 'PS256', 'EdDSA']
 
@@ -11,11 +13,16 @@ export const DEFAULT_WAIT = 2000
 /**
  * A checked file with every default filled in.
  * @param keySets the key sets that were read from files, by the index of their issuer
+ * @param brandFiles what each brand's own files say, in its place
  */
-export function withDefaults(file: WrittenFile, keySets: Map<number, KeySet>): BrandsFile {
+export function withDefaults(
+  file: WrittenFile,
+  keySets: Map<number, KeySet>,
+  brandFiles: BrandFiles[],
+): BrandsFile {
   return {
     issuers: file.issuers.map((issuer, index) => issuerOf(issuer, keySets.get(index))),
-    brands: file.brands.map(brandOf),
+    brands: file.brands.map((brand, index) => brandOf(brand, checked(brandFiles[index]))),
   }
 }
 
@@ -47,7 +54,7 @@ function keysOf(written: WrittenIssuer, jwks: KeySet | undefined) {
   return { from: 'discovery' } as const
 }
 
-function brandOf(written: WrittenBrand): Brand {
+function brandOf(written: WrittenBrand, files: BrandFiles): Brand {
   const { wait } = written
   return {
     id: written.id,
@@ -61,21 +68,29 @@ function brandOf(written: WrittenBrand): Brand {
     ticketsPerMinute: written.tickets_per_minute ?? 30,
     origins: written.origins ?? [],
     desk: deskOf(written.desk),
+    mail: mailOf(written.mail, files.dkimKey),
+    reply: replyOf(written.reply),
+    inbound: inboundOf(written.inbound),
+    acknowledge: written.acknowledge ?? 'verified',
+    answers: written.answers ?? (written.private === true ? 'verified' : 'always'),
+    private: written.private ?? false,
+    ticketUrl: written.ticket_url ?? null,
+    templates: files.templates,
   }
 }
 
 function deskOf(written: WrittenBrand['desk']): DeskConfig {
   if (written.connector !== 'smtp') return { ...written }
-  return { ...written, from: mailboxOf(written.from), to: mailboxOf(written.to) }
+  return {
+    ...written,
+    from: mailboxOf(written.from),
+    to: mailboxOf(written.to),
+    conversation: written.conversation ?? 'direct',
+    agents: (written.agents ?? []).map(agentOf),
+  }
 }
 
-function mailboxOf(text: string): Mailbox {
-  return checked(parseMailbox(text))
-}
-
-/** The checks have seen to it already; without it the start must not go on. */
-function checked<T>(value: T | null | undefined): T {
-  if (value === null || value === undefined)
-    throw new Error('A brands file passed its checks and is not whole.')
-  return value
+/** An address, or `@domain`; in lower case, as they are compared. */
+function agentOf(text: string): string {
+  return (text.includes('@') ? text : `@${text}`).toLowerCase()
 }

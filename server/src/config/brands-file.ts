@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { Check } from 'typebox/schema'
 import { OperatorError } from '../errors.ts'
+import { readBrandFiles } from './brand-files.ts'
 import { type BrandsFile, type KeySet, SIGNING_ALGORITHMS, type SigningAlgorithm } from './brands.ts'
 import { DEFAULT_ALGORITHMS, withDefaults } from './brands-defaults.ts'
 import { checkRules } from './brands-rules.ts'
@@ -13,7 +14,7 @@ import { substitute } from './substitution.ts'
 import { readYaml } from './yaml-document.ts'
 
 /**
- * Reads the brands file and the key sets that it names.
+ * Reads the brands file and the files that it names.
  * @param path as the operator gave it; the files named inside are looked for from its folder
  * @throws OperatorError with one line for each mistake, `brands.yaml:12: brands[0].desk.url: expected …`,
  *   none of which repeats a value
@@ -29,10 +30,11 @@ export async function readBrandsFile(path: string, env: NodeJS.ProcessEnv): Prom
   checkSchema(BrandsFileSchema, file, [], mistakes)
   checkRules(file, mistakes)
   const keySets = await readKeySets(file, dirname(path), mistakes)
+  const brandFiles = await readBrandFiles(file, dirname(path), mistakes)
   if (mistakes.length > 0 || !Check(BrandsFileSchema, file)) {
     throw new OperatorError(tell(path, mistakes, document.lineOf))
   }
-  return withDefaults(file, keySets)
+  return withDefaults(file, keySets, brandFiles)
 }
 
 async function readText(path: string): Promise<string> {

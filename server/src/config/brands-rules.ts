@@ -1,3 +1,4 @@
+import { checkInboundSecrets, checkMail, checkMailboxes } from './brands-mail-rules.ts'
 import { isMap, type Mistake, type Path } from './mistakes.ts'
 import { smtpUrlFaults } from './smtp-url.ts'
 
@@ -15,6 +16,8 @@ export function checkRules(file: unknown, mistakes: Mistake[]): void {
 
   const known = new Set(issuers.map((issuer) => issuer.issuer))
   for (const [index, brand] of brands.entries()) checkBrand(brand, known, ['brands', index], mistakes)
+  checkMailboxes(brands, mistakes)
+  checkInboundSecrets(brands, mistakes)
 }
 
 type Entry = Record<string, unknown>
@@ -90,6 +93,7 @@ function overlap(one: unknown, other: unknown): boolean {
 }
 
 function checkBrand(brand: Entry, known: Set<unknown>, path: Path, mistakes: Mistake[]): void {
+  checkMail(brand, path, mistakes)
   const issuers = Array.isArray(brand.issuers) ? brand.issuers : []
   for (const [index, issuer] of issuers.entries()) {
     if (typeof issuer !== 'string' || known.has(issuer)) continue

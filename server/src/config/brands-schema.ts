@@ -1,7 +1,9 @@
 import Type from 'typebox'
 import { SIGNING_ALGORITHMS } from './brands.ts'
+import { Agents, Conversation, mailSettings, path, smtpUrl } from './brands-mail-schema.ts'
 import { parseDuration } from './duration.ts'
-import { parseMailbox } from './mailbox.ts'
+import { mailbox, plainText, text } from './schema-text.ts'
+import { webhookSecretBytes } from './secret-text.ts'
 import { isCallableUrl, isIssuerUrl, isOrigin } from './web-address.ts'
 
 /**
@@ -10,15 +12,6 @@ import { isCallableUrl, isIssuerUrl, isOrigin } from './web-address.ts'
  */
 
 const WAIT_LIMIT = 30_000
-const TEXT_LIMIT = 200
-
-function text(expected: string, check: (text: string) => boolean) {
-  return Type.Refine(Type.String({ expected }), check)
-}
-
-const isPlainText = (text: string) =>
-  text !== '' && text.length <= TEXT_LIMIT && !/\p{Cc}/u.test(text) && text.isWellFormed()
-const plainText = text('a text of 1 to 200 characters, without line breaks', isPlainText)
 
 /** VSCHAR (RFC 6749, appendix A), which is all that a client's id and secret may hold. */
 const clientText = text('a text of printable ASCII', (text) => /^[ -~]{1,1024}$/.test(text))
@@ -28,21 +21,10 @@ const issuerUrl = text(
   'the exact iss of its tokens, an https:// URL without a query (http:// only for loopback)',
   isIssuerUrl,
 )
-const mailbox = text(
-  'one mailbox, such as support@acme.example or Acme Support <support@acme.example>',
-  (text) => parseMailbox(text) !== null,
-)
 const wait = text('a duration such as 2s or 500ms, from 0s to 30s', (text) => {
   const duration = parseDuration(text)
   return duration !== null && duration <= WAIT_LIMIT
 })
-
-/** Standard Webhooks 1.0.0, "Signature scheme": 24 to 64 random bytes. */
-function isWebhookSecret(text: string): boolean {
-  const encoded = text.startsWith('whsec_') ? text.slice('whsec_'.length) : ''
-  const bytes = Buffer.from(encoded, 'base64')
-  return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === encoded
-}
 
 const Introspection = Type.Object({
   endpoint: callableUrl,
@@ -58,7 +40,7 @@ const Issuer = Type.Object({
   issuer: issuerUrl,
   audience: Type.Optional(plainText),
   jwks_uri: Type.Optional(callableUrl),
-  jwks_file: Type.Optional(text("a file's path, from the folder of this file", (text) => text !== '')),
+  jwks_file: Type.Optional(path),
   algorithms: Type.Optional(
     Type.Array(
       Type.Enum([...SIGNING_ALGORITHMS], {
@@ -75,14 +57,19 @@ const Desk = Type.Union(
     Type.Object({ connector: Type.Literal('inbox') }),
     Type.Object({
       connector: Type.Literal('smtp'),
-      url: Type.String({ expected: 'smtp://host:port or smtps://host:port' }),
+      url: smtpUrl,
       from: mailbox,
       to: mailbox,
+      conversation: Type.Optional(Conversation),
+      agents: Type.Optional(Agents),
     }),
     Type.Object({
       connector: Type.Literal('webhook'),
       url: callableUrl,
-      secret: text('whsec_ and then 24 to 64 bytes in base64, as Standard Webhooks says', isWebhookSecret),
+      secret: text(
+        'whsec_ and then 24 to 64 bytes in base64, as Standard Webhooks says',
+        (text) => webhookSecretBytes(text) !== null,
+      ),
     }),
   ],
   { discriminator: 'connector', expected: 'one of inbox, smtp, webhook' },
@@ -120,6 +107,7 @@ const Brand = Type.Object({
     ),
   ),
   desk: Desk,
+  ...mailSettings,
 })
 
 export const BrandsFileSchema = Type.Object({

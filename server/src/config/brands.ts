@@ -1,3 +1,5 @@
+import type { TemplateKind } from './template-check.ts'
+
 /** What a brands file says once it has been read, with every default filled in. */
 
 export const SIGNING_ALGORITHMS = [
@@ -48,9 +50,63 @@ export type Issuer = JwtIssuer | IntrospectionIssuer
 export type Mailbox = { name: string; address: string }
 
 export type InboxDesk = { connector: 'inbox' }
-export type SmtpDesk = { connector: 'smtp'; url: string; from: Mailbox; to: Mailbox }
+export type SmtpDesk = {
+  connector: 'smtp'
+  url: string
+  from: Mailbox
+  to: Mailbox
+  /**
+   * `direct`: agents answer the requester themselves, from their mailbox. `through`: they answer the mail they got,
+   * and Bellhop carries it on.
+   */
+  conversation: 'direct' | 'through'
+  /** Who may answer from the desk: addresses, lower-case, or domains written `@acme.example`. */
+  agents: string[]
+}
 export type WebhookDesk = { connector: 'webhook'; url: string; secret: string }
 export type DeskConfig = InboxDesk | SmtpDesk | WebhookDesk
+
+/** How mail to a brand's customers leaves. */
+export type BrandMail = {
+  /** As nodemailer reads it. */
+  url: string
+  from: Mailbox
+  /** `key` is a private key in PEM (RFC 6376). */
+  dkim: { domain: string; selector: string; key: string } | null
+}
+
+/** Where answers come back to: `<local>+<signature>@<domain>`. */
+export type BrandReply = {
+  local: string
+  domain: string
+  /** The first signs, all verify; each at least 32 bytes. */
+  keys: Buffer[]
+}
+
+export type ImapMailbox = {
+  host: string
+  port: number
+  /** TLS from the start, else STARTTLS where `requireTls`, else neither (loopback). */
+  secure: boolean
+  requireTls: boolean
+  user: string
+  pass: string
+  mailbox: string
+}
+
+/** How mail comes in. */
+export type BrandInbound = {
+  imap: ImapMailbox | null
+  /** Of raw mail by HTTP; null: none is taken. */
+  secret: Buffer | null
+  /** Whose Authentication-Results count (RFC 8601). */
+  trustedAuthservIds: string[]
+  /** Whether mail to the brand's own address may open a ticket. */
+  acceptNew: boolean
+}
+
+/** A brand's own templates, as they were read; what it has none of is the default's. */
+export type BrandTemplates = Partial<Record<TemplateKind, { subject?: string; text?: string; html?: string }>>
 
 export type Brand = {
   id: string
@@ -68,6 +124,19 @@ export type Brand = {
   /** Browsers' origins that may call. */
   origins: string[]
   desk: DeskConfig
+  /** Null: its customers get no mail. */
+  mail: BrandMail | null
+  reply: BrandReply | null
+  inbound: BrandInbound | null
+  /** Who is told by mail that their request came. */
+  acknowledge: 'verified' | 'always' | 'never'
+  /** Whose address gets the answers themselves; `verified`: another gets the private notice. */
+  answers: 'verified' | 'always'
+  /** Mail says that there is an answer, and nothing of what was said. */
+  private: boolean
+  /** Where a customer reads a ticket, with `{ticket_id}` in it; null: no link. */
+  ticketUrl: string | null
+  templates: BrandTemplates
 }
 
 export type BrandsFile = { issuers: Issuer[]; brands: Brand[] }

@@ -28,3 +28,20 @@ export function isIssuerUrl(text: string): boolean {
 export function isOrigin(text: string): boolean {
   return isCallableUrl(text) && !text.includes('*') && new URL(text).origin === text
 }
+
+/**
+ * Is this where a customer reads a ticket: an address for browsers, with `{ticket_id}` in its path, query or
+ * fragment?
+ */
+export function isTicketUrl(text: string): boolean {
+  const [base = '', fragment = '', ...rest] = text.split('#')
+  if (rest.length > 0 || !/^[!-~]*$/.test(fragment)) return false
+  // With another id the host must be the same: an id there would be a name to look up.
+  const filled = base.replaceAll('{ticket_id}', 'tkt_0')
+  return (
+    text.includes('{ticket_id}') &&
+    !/[{}]/.test(text.replaceAll('{ticket_id}', '')) &&
+    isCallableUrl(filled) &&
+    !new URL(filled).host.includes('tkt_0')
+  )
+}

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { byteForms } from './mail-text.ts'
 
 /**
@@ -10,6 +11,8 @@ const LINE = 76
 const LINE_BYTES = 57
 /** How many lines of an attachment are encoded at a time; 57 KiB of it. */
 const LINES_AT_ONCE = 1024
+/** Bytes of text that are looked at between two turns of the event loop. */
+const LOOKED_AT = 256 * 1024
 const LF = 10
 const CR = 13
 const LITERALS = byteForms((char) => char)
@@ -28,12 +31,13 @@ export type TextBody = {
  * @param whole where the body is the whole of a message. SMTP ends every message with a line break (RFC
  *   5321, section 4.1.1.4); a soft one says that the text itself has none there.
  */
-export function encodeText(text: string, whole: boolean): TextBody {
-  const bytes = withLineBreaks(text)
+export async function encodeText(text: string, whole: boolean): Promise<TextBody> {
+  const bytes = await withLineBreaks(text)
   let escaped = 0
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index] ?? 0
     if (!isLiteral(byte) && byte !== LF) escaped += 1
+    if (index % LOOKED_AT === LOOKED_AT - 1) await turn()
   }
   if (bytes.length + 2 * escaped > Math.ceil(bytes.length / 3) * 4) {
     return { encoding: 'base64', pieces: base64Lines(bytes) }
@@ -56,11 +60,12 @@ export function base64Length(bytes: number): number {
 }
 
 /** UTF-8, in which a lone surrogate is U+FFFD, with a CR before each LF that has none. */
-function withLineBreaks(text: string): Buffer {
+async function withLineBreaks(text: string): Promise<Buffer> {
   const given = Buffer.from(text)
   let bare = 0
   for (let index = 0; index < given.length; index += 1) {
     if (given[index] === LF && given[index - 1] !== CR) bare += 1
+    if (index % LOOKED_AT === LOOKED_AT - 1) await turn()
   }
   if (bare === 0) return given
   const bytes = Buffer.allocUnsafe(given.length + bare)
@@ -73,6 +78,7 @@ function withLineBreaks(text: string): Buffer {
     }
     bytes[length] = byte
     length += 1
+    if (index % LOOKED_AT === LOOKED_AT - 1) await turn()
   }
   return bytes
 }

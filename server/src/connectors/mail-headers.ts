@@ -8,6 +8,8 @@ import { encodeWords, foldWords, needsEncoding, oneLine } from './mail-text.ts'
 
 /** A display name that is longer than this is encoded, so that it can be folded. */
 const QUOTED_NAME = 60
+/** Some programs write no `@`; with the field's name a line stays under 998 octets (RFC 5322, section 2.1.1). */
+const MESSAGE_ID = /^<[!-;=?-~]{1,900}>$/
 const SIMPLE_ADDRESS = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+$/
 
 /** A field of text that people wrote: Subject. */
@@ -41,6 +43,13 @@ export function* mailboxField(name: string, mailbox: Mailbox): Generator<string>
 /** A field whose value is ours and printable: Message-ID, Auto-Submitted. */
 export function plainField(name: string, value: string): string {
   return `${name}: ${plain(value)}\r\n`
+}
+
+/** A field of Message-IDs, one a line: In-Reply-To, References (RFC 5322, section 3.6.4). */
+export function* idsField(name: string, ids: string[]): Generator<string> {
+  // Ids of others' mails are whatever they wrote; one that is none would end the field, or its line.
+  const fair = ids.filter((id) => MESSAGE_ID.test(id))
+  if (fair.length > 0) yield `${name}: ${fair.join('\r\n ')}\r\n`
 }
 
 /** RFC 5322, section 3.3, in UTC. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Mailbox } from '../config.ts'
+import type { Thread } from './connector.ts'
 import { collect, lengthOf } from './in-turns.ts'
 import { base64Length, base64Lines, encodeText } from './mail-body.ts'
-import { dateField, mailboxField, plainField, textField } from './mail-headers.ts'
+import { dateField, idsField, mailboxField, plainField, textField } from './mail-headers.ts'
 import { isPlain, type MediaType, parameterField, safeContentType } from './mail-parameters.ts'
 
 export type MailAttachment = { filename: string; contentType: string; content: Buffer }
@@ -10,12 +11,20 @@ export type MailAttachment = { filename: string; contentType: string; content: B
 export type Mail = {
   from: Mailbox
   to: Mailbox
-  replyTo: Mailbox
+  /** Null: answers go to `from`. */
+  replyTo: Mailbox | null
   subject: string
   body: string
+  /** The body once more, for programs that show HTML; null: there is none. */
+  html: string | null
   /** With its angle brackets. */
   messageId: string
-  ticketId: string
+  /** The mails that this one follows. */
+  thread: Thread
+  /** What a machine says of its mail (RFC 3834, section 5); null: a person wrote it. */
+  autoSubmitted: 'auto-generated' | 'auto-replied' | null
+  /** `tkt_…`, or null where it is not told. */
+  ticketId: string | null
   date: Date
   attachments: MailAttachment[]
 }
@@ -35,26 +44,24 @@ export type ComposedMail = {
  * add or alter a header. Others have their turn while a large one is written.
  */
 export async function composeMail(mail: Mail): Promise<ComposedMail> {
-  const boundary = makeBoundary(mail.messageId)
-  const multipart = mail.attachments.length > 0
-  const text = encodeText(mail.body, !multipart)
-  const start = await collect(beforeText(mail, text.encoding, multipart ? boundary : null))
-  const content = await collect(text.pieces)
+  const mixed = mail.attachments.length > 0 ? makeBoundary(mail.messageId, '') : null
+  const start = await collect(beforeTexts(mail, mixed))
+  const texts = await composeTexts(mail, mixed === null)
   const parts: { head: Buffer[]; content: Buffer }[] = []
-  for (const attachment of mail.attachments) {
+  for (const attachment of mixed === null ? [] : mail.attachments) {
     const type = await safeContentType(attachment.contentType)
-    const head = await collect(beforeContent(boundary, type, attachment.filename))
+    const head = await collect(beforeContent(mixed ?? '', type, attachment.filename))
     parts.push({ head, content: attachment.content })
   }
-  const end = Buffer.from(multipart ? `\r\n--${boundary}--\r\n` : '')
+  const end = Buffer.from(mixed === null ? '' : `\r\n--${mixed}--\r\n`)
   const size =
     lengthOf(start) +
-    lengthOf(content) +
+    lengthOf(texts) +
     parts.reduce((sum, part) => sum + lengthOf(part.head) + base64Length(part.content.length), 0) +
     end.length
   function* pieces(): Generator<Buffer> {
     yield* start
-    yield* content
+    yield* texts
     for (const part of parts) {
       yield* part.head
       for (const lines of base64Lines(part.content)) yield Buffer.from(lines, 'latin1')
@@ -64,24 +71,49 @@ export async function composeMail(mail: Mail): Promise<ComposedMail> {
   return { size, pieces }
 }
 
-/** @param boundary null where the text is all there is */
-function* beforeText(mail: Mail, encoding: string, boundary: string | null): Generator<string> {
+/** @param mixed the boundary, or null where the texts are all there is */
+function* beforeTexts(mail: Mail, mixed: string | null): Generator<string> {
   yield* mailboxField('From', mail.from)
   yield* mailboxField('To', mail.to)
-  yield* mailboxField('Reply-To', mail.replyTo)
+  if (mail.replyTo !== null) yield* mailboxField('Reply-To', mail.replyTo)
   yield* textField('Subject', mail.subject)
   yield dateField(mail.date)
   yield plainField('Message-ID', mail.messageId)
-  yield plainField('Auto-Submitted', 'auto-generated')
-  yield plainField('X-Bellhop-Ticket', mail.ticketId)
+  if (mail.thread.inReplyTo !== null) yield* idsField('In-Reply-To', [mail.thread.inReplyTo])
+  yield* idsField('References', mail.thread.references)
+  if (mail.autoSubmitted !== null) yield plainField('Auto-Submitted', mail.autoSubmitted)
+  if (mail.ticketId !== null) yield plainField('X-Bellhop-Ticket', mail.ticketId)
   yield plainField('MIME-Version', '1.0')
-  if (boundary !== null) {
-    yield* parameterField('Content-Type', 'multipart/mixed', [['boundary', boundary]])
-    yield `\r\n--${boundary}\r\n`
-  }
-  yield* parameterField('Content-Type', 'text/plain', [['charset', 'utf-8']])
-  yield plainField('Content-Transfer-Encoding', encoding)
-  yield '\r\n'
+  if (mixed !== null) yield* opening('mixed', mixed)
+}
+
+/** The head of a multipart, and its first boundary. */
+function* opening(kind: 'mixed' | 'alternative', boundary: string): Generator<string> {
+  yield* parameterField('Content-Type', `multipart/${kind}`, [['boundary', boundary]])
+  yield `\r\n--${boundary}\r\n`
+}
+
+/** @param whole where they are all of the message's body */
+async function composeTexts(mail: Mail, whole: boolean): Promise<Buffer[]> {
+  if (mail.html === null) return composeText('plain', mail.body, whole)
+  const boundary = makeBoundary(mail.messageId, 'alt_')
+  return [
+    ...(await collect(opening('alternative', boundary))),
+    ...(await composeText('plain', mail.body, false)),
+    Buffer.from(`\r\n--${boundary}\r\n`),
+    ...(await composeText('html', mail.html, false)),
+    Buffer.from(`\r\n--${boundary}--\r\n`),
+  ]
+}
+
+async function composeText(kind: 'plain' | 'html', text: string, whole: boolean): Promise<Buffer[]> {
+  const { encoding, pieces } = await encodeText(text, whole)
+  const head = [
+    ...parameterField('Content-Type', `text/${kind}`, [['charset', 'utf-8']]),
+    plainField('Content-Transfer-Encoding', encoding),
+    '\r\n',
+  ]
+  return [Buffer.from(head.join('')), ...(await collect(pieces))]
 }
 
 function* beforeContent(
@@ -99,6 +131,6 @@ function* beforeContent(
 }
 
 /** `=_` can stand neither in base64 nor in quoted-printable, so no part can hold the boundary (RFC 2045, section 6.7). */
-function makeBoundary(messageId: string): string {
-  return `=_${createHash('sha256').update(messageId).digest('hex').slice(0, 32)}`
+function makeBoundary(messageId: string, kind: '' | 'alt_'): string {
+  return `=_${kind}${createHash('sha256').update(messageId).digest('hex').slice(0, 32)}`
 }

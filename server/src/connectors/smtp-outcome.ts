@@ -1,6 +1,7 @@
 import { attemptResult } from './attempt-result.ts'
 import type { AttemptResult } from './connector.ts'
 import { networkFault } from './network-fault.ts'
+import { readRefusal } from './smtp-refusal.ts'
 import type { SmtpFault } from './smtp-session.ts'
 
 /**
@@ -11,6 +12,7 @@ import type { SmtpFault } from './smtp-session.ts'
  * | 4xx, no connection, a break before the message's end | `retry` |
  * | 5xx to RCPT, DATA or the message's end; 552 to MAIL; larger than the server's SIZE | `permanent` |
  * | any other 5xx, authentication, TLS | `retry`, with an alarm: the operator has something to mend |
+ * | 4xx or 5xx to RCPT that speaks of our host or sender | `retry` or `permanent`, with an alarm |
  * | a break, or no readable answer, after the message's end | `uncertain` |
  */
 export function smtpOutcome(fault: SmtpFault): AttemptResult {
@@ -29,12 +31,14 @@ export function smtpOutcome(fault: SmtpFault): AttemptResult {
   if (reason?.code === 'EMESSAGE' && command === 'MAIL FROM')
     return attemptResult('permanent', 'message_too_large')
   if (reason?.code === 'ETLS') return attemptResult('retry', 'tls_failed', { answer, alarm: true })
-  if (reply !== null && reply >= 500) {
-    if (isPermanent(command, reply)) return refused('permanent', reply, answer)
+  if (reply !== null && reply >= 500 && !isPermanent(command, reply)) {
     const code = isAuthentication(reason?.code, reply) ? 'authentication_failed' : `smtp_${reply}`
     return attemptResult('retry', code, { answer, alarm: true })
   }
-  if (reply !== null) return refused('retry', reply, answer)
+  if (reply !== null) {
+    const result = refused(reply < 500 ? 'retry' : 'permanent', reply, answer)
+    return command === 'RCPT TO' && reply >= 400 ? refusedRecipient(result, reply) : result
+  }
   if (reason?.code === 'EAUTH') return attemptResult('retry', 'authentication_failed', { alarm: true })
   if (reason?.code === 'EPROTOCOL' || reason?.code === 'EENVELOPE' || reason?.code === 'EMESSAGE') {
     // What answers there does not speak SMTP: most likely the port of something else.
@@ -63,6 +67,17 @@ function replyCode(code: number | undefined): number | null {
 
 function refused(outcome: 'retry' | 'permanent', reply: number, answer: string | null): AttemptResult {
   return attemptResult(outcome, `smtp_${reply}`, { answer })
+}
+
+/** A refused recipient, with whom the refusal is about. */
+function refusedRecipient(result: AttemptResult, reply: number): AttemptResult {
+  const about = readRefusal(reply, result.answer ?? '')
+  return {
+    ...result,
+    alarm: about.ofOperator,
+    ...(about.addressRefused ? { addressRefused: true } : {}),
+    ...(about.ofRecipient ? { ofRecipient: true } : {}),
+  }
 }
 
 function uncertain(timeout: boolean, answer: string | null): AttemptResult {

@@ -13,14 +13,16 @@ const PIECE_BYTES = (PIECE / 4) * 3
 
 /**
  * The body of a webhook, in the form that Standard Webhooks 1.0.0 recommends: type, timestamp, data. It is
- * the same on every attempt, so its time is the ticket's and not the attempt's.
+ * the same on every attempt, so its time is the message's, or of a status the change's, and not the attempt's; only
+ * the status of the ticket beside a further message is that of the attempt's moment.
  *
  * The attachments are held as they are and become base64 piece by piece, when the body is signed and when it
  * is sent: many attempts at once would otherwise hold each of them several times.
  */
 export async function composeWebhook(message: OutgoingMessage): Promise<ComposedWebhook> {
+  if (message.kind === 'status') return whole(statusChange(message))
   const parts: { head: Buffer; content: Buffer }[] = []
-  let opened = openTicket(message)
+  let opened = openMessage(message)
   for (const attachment of message.attachments) {
     parts.push({ head: Buffer.from(opened + openAttachment(attachment)), content: await attachment.read() })
     opened = '"},'
@@ -43,8 +45,13 @@ export async function composeWebhook(message: OutgoingMessage): Promise<Composed
 }
 
 /** The JSON up to the bracket that opens the list of attachments. */
-function openTicket(message: OutgoingMessage): string {
-  const json = JSON.stringify({
+function openMessage(message: OutgoingMessage): string {
+  const json = JSON.stringify(message.first ? newTicket(message) : furtherMessage(message))
+  return json.slice(0, -']}}'.length)
+}
+
+function newTicket(message: OutgoingMessage): object {
+  return {
     type: 'support.ticket.created',
     timestamp: message.createdAt.toISOString(),
     data: {
@@ -57,8 +64,38 @@ function openTicket(message: OutgoingMessage): string {
       body: message.body,
       attachments: [],
     },
-  })
-  return json.slice(0, -']}}'.length)
+  }
+}
+
+function furtherMessage(message: OutgoingMessage): object {
+  return {
+    type: 'support.message.created',
+    timestamp: message.createdAt.toISOString(),
+    data: {
+      ticket_id: message.ticketId,
+      message_id: message.messageId,
+      brand_id: message.brandId,
+      person_id: message.personId,
+      speaker: { kind: message.speaker.kind, name: message.speaker.name },
+      subject: message.subject,
+      body: message.body,
+      status: message.ticketStatus,
+      attachments: [],
+    },
+  }
+}
+
+function statusChange(message: OutgoingMessage): object {
+  return {
+    type: 'support.ticket.updated',
+    timestamp: message.createdAt.toISOString(),
+    data: { ticket_id: message.ticketId, brand_id: message.brandId, status: message.status },
+  }
+}
+
+function whole(body: object): ComposedWebhook {
+  const bytes = Buffer.from(JSON.stringify(body))
+  return { size: bytes.length, pieces: () => slices(bytes) }
 }
 
 /** The JSON of one attachment up to the quotation mark before its base64. */

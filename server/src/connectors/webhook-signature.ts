@@ -13,11 +13,11 @@ export function readSecret(secret: string): Buffer {
   return Buffer.from(secret.slice('whsec_'.length), 'base64')
 }
 
-/** @param seconds of the attempt, since 1970 */
+/** @param seconds of the attempt, since 1970, or a time as it was written */
 export async function signWebhook(
   key: Buffer,
   id: string,
-  seconds: number,
+  seconds: number | string,
   body: ComposedWebhook,
 ): Promise<string> {
   const mac = createHmac('sha256', key).update(`${id}.${seconds}.`)

@@ -86,7 +86,9 @@ export function createWebhookConnector(
     atCommit: false,
     async send(message, signal) {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeouts.attempt)])
-      return call(message.messageId, await composeWebhook(message), limit)
+      // What a desk has had already it knows by this id: that of the message, or of what else is told.
+      const id = message.kind === 'message' ? message.messageId : message.deliveryId
+      return call(id, await composeWebhook(message), limit)
     },
     verify: (signal) => reach(url, AbortSignal.any([signal, AbortSignal.timeout(timeouts.connect)])),
     close: () => agent.close(),

@@ -42,6 +42,12 @@ const AWAY_CODES = new Set([
   'ERR_STREAM_WRITE_AFTER_END',
 ])
 
+/** lock_not_available: a lock that was waited for in vain. */
+const LOCK_TIMEOUT = '55P03'
+
+/** deadlock_detected: two waited for each other, and this one was ended for it. */
+const DEADLOCK = '40P01'
+
 /** SQLSTATEs (PostgreSQL manual, appendix A) that say "not now"; two characters stand for a class. */
 const AWAY_STATES = [
   '08', // connection exceptions
@@ -49,12 +55,12 @@ const AWAY_STATES = [
   '58', // I/O errors of the server's own
   '57P', // shutdown, crash, starting up, idle session ended
   '57014', // statement timeout
-  '55P03', // lock timeout
+  LOCK_TIMEOUT,
   '25006', // read-only: a primary that became a standby
   '25P03', // idle in transaction for too long
   '25P04', // transaction timeout
   '40001', // serialization failure
-  '40P01', // deadlock
+  DEADLOCK,
   '28', // the password or pg_hba is wrong for now: the operator's to mend, not the caller's
   '3D000', // the database is not there (yet)
 ]
@@ -68,6 +74,16 @@ export function isDatabaseAway(error: unknown): boolean {
   // What ends a session, or keeps it from beginning, is never what a statement of ours says.
   const severity: unknown = Reflect.get(error as object, 'severity')
   return severity === 'FATAL' || severity === 'PANIC' || AWAY_STATES.some((state) => code.startsWith(state))
+}
+
+/** Did the statement give up waiting for a lock? Nothing of it was done. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === LOCK_TIMEOUT
+}
+
+/** Did another session keep a transaction from a lock? Nothing of it was done. */
+export function isLockRefused(error: unknown): boolean {
+  return isLockTimeout(error) || codeOf(error) === DEADLOCK
 }
 
 /** What a log may hold of a database's error. Its message and detail are left out: they can hold row values. */

@@ -20,7 +20,9 @@ export async function dial(host: Host, tls: TlsPolicy, timeout: number): Promise
   }, timeout)
   try {
     await connect(socket, host)
-    return host.kind === 'tcp' ? await startTls(socket, host.host, tls) : socket
+    if (host.kind === 'unix') return socket
+    // It was paused while it was asked for TLS; nothing comes before it is spoken to.
+    return (await startTls(socket, host.host, tls)).resume()
   } catch (error) {
     socket.destroy()
     const known = error instanceof Error && 'code' in error && KNOWN.includes(error.code)

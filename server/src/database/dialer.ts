@@ -3,9 +3,17 @@ import { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connectionError } from './database-error.ts'
 import { answers, dial } from './dial.ts'
+import { createPidReader, type IsAtWork } from './sessions.ts'
 import type { Host, Target } from './target.ts'
 
-/** However alive the host looks, a session that has left a question open for so many milliseconds is given up. */
+/** Milliseconds after which the server is asked what became of a question. */
+const SUSPECT = 2500
+
+/** Milliseconds for an answer that is on its way while the server says that it is given. */
+const IN_FLIGHT = 100
+
+/** However alive the host looks, a session that has left a question open for so many milliseconds, and for longer
+ * than a statement may take, is given up. */
 const PATIENCE = 5 * 60_000
 
 /** Milliseconds that a connection must last for the next to be tried without a wait. */
@@ -24,10 +32,16 @@ export type DialerOptions = {
   /** Which of several hosts takes writes; asked again after a connection broke. */
   findPrimary: (hosts: Host[]) => Promise<Host>
   /**
-   * Milliseconds after which an unanswered question makes a connection suspect: more than the server's own
-   * timeouts allow a statement. It is dropped where the host does not answer any more. Where it does, the
-   * session is left to the server: in the wait for a synchronous standby, every dropped one would go on
-   * holding one of the server's connections.
+   * Whether the server is at work for a session. A question that stays unanswered while the server knows nothing
+   * of it was lost on the way, or its answer was, as happens where something in between has forgotten the
+   * connection without a word. Such a connection is dropped.
+   */
+  isAtWork: IsAtWork
+  /**
+   * Milliseconds after which an unanswered question has its connection dropped where the host does not answer any
+   * more: more than the server's own timeouts allow a statement. Where it does, and is at work on it, the session
+   * is left to the server: in the wait for a synchronous standby, every dropped one would go on holding one of
+   * the server's connections.
    */
   silence: number
   /** Called when a connection ends that we did not end. */
@@ -78,20 +92,23 @@ export function createDialer(target: Target, options: DialerOptions): Dialer {
     // Whatever was written after the last byte that came is a question without an answer.
     let answered = socket.bytesWritten
     let suspectSince: number | null = null
-    socket.on('data', () => {
+    let pid: number | null | undefined = null
+    const readPid = createPidReader()
+    socket.on('data', (chunk: Buffer) => {
       answered = socket.bytesWritten
       suspectSince = null
+      if (pid === null) pid = readPid(chunk)
     })
-    // It may have been paused while it was asked for TLS.
-    socket.resume()
     const waits = () => socket.bytesWritten > answered
-    socket.setTimeout(options.silence)
+    socket.setTimeout(SUSPECT)
     socket.on('timeout', async () => {
       if (!waits()) return
       suspectSince ??= performance.now()
-      const alive = performance.now() - suspectSince < PATIENCE && (await answers(host, options.silence / 4))
-      if (suspectSince === null || socket.destroyed) return
-      if (alive) socket.setTimeout(options.silence)
+      const suspected = suspectSince
+      const waiting = await isWaitedFor(host, pid ?? null, suspected)
+      if (!waiting) await pause(IN_FLIGHT)
+      if (suspectSince !== suspected || socket.destroyed) return
+      if (waiting) socket.setTimeout(SUSPECT)
       else socket.destroy(connectionError('CONNECTION_SILENT', 'The database server fell silent'))
     })
     // The driver takes a quiet end during the log-in for a reason to try again at once, without end.
@@ -116,6 +133,15 @@ export function createDialer(target: Target, options: DialerOptions): Dialer {
     setTimeout(() => {
       if (!socket.destroyed) options.failures.count = 0
     }, GOOD_LIFE).unref()
+  }
+
+  /** Whether an answer may still come over a connection whose question has long been without one. */
+  async function isWaitedFor(host: Host, pid: number | null, since: number): Promise<boolean> {
+    if (performance.now() - since >= Math.max(PATIENCE, options.silence)) return false
+    const atWork = pid === null ? null : await options.isAtWork(host, pid)
+    if (atWork !== null) return atWork
+    const waited = performance.now() - since + SUSPECT
+    return waited < options.silence || (await answers(host, options.silence / 4))
   }
 
   return {

@@ -5,8 +5,15 @@ import { type DatabaseEndpoint, targetOf } from './endpoint.ts'
 import { createGate } from './gate.ts'
 import { createPrimaryFinder } from './primary.ts'
 import { sessionSettings } from './session.ts'
+import { createSessionsAtWork } from './sessions.ts'
 
-export { DatabaseDeadline, describeDatabaseError, isDatabaseAway, withDeadline } from './database-error.ts'
+export {
+  DatabaseDeadline,
+  describeDatabaseError,
+  isDatabaseAway,
+  isLockTimeout,
+  withDeadline,
+} from './database-error.ts'
 export type { DatabaseEndpoint } from './endpoint.ts'
 
 /** A pool as the driver makes it. */
@@ -18,7 +25,7 @@ export type Executor = postgres.ISql
 export type DatabaseOptions = {
   /** How many connections at most. */
   max: number
-  /** How the sessions name themselves in `pg_stat_activity`, unless the URL names them. */
+  /** How the sessions name themselves in `pg_stat_activity`; what the URL names them follows it. */
   applicationName: string
   /** Milliseconds that the server gives one statement; 10,000 unless told. */
   statementTimeout?: number
@@ -50,12 +57,15 @@ export function openDatabase(endpoint: DatabaseEndpoint, options: DatabaseOption
   const target = targetOf(endpoint)
   const statementTimeout = options.statementTimeout ?? 10_000
   const settings = sessionSettings({
-    applicationName: target.applicationName ?? options.applicationName,
+    applicationName: [options.applicationName, target.applicationName]
+      .filter((name) => name !== null)
+      .join(' '),
     statementTimeout,
     lockTimeout: options.lockTimeout ?? 2000,
   })
   const silence = statementTimeout + 5000
   const findPrimary = createPrimaryFinder(target)
+  const isAtWork = createSessionsAtWork(target)
   const failures = { count: 0 }
   const gate = createGate(options.max)
   const closing = new AbortController()
@@ -65,6 +75,7 @@ export function openDatabase(endpoint: DatabaseEndpoint, options: DatabaseOption
   function openPool(): DriverPool {
     const pool = createDriverPool(target, options.max, settings, {
       findPrimary,
+      isAtWork,
       silence,
       failures,
       onBroken: () => replace(pool),

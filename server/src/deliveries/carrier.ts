@@ -1,19 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Brand } from '../config.ts'
-import type { Connector, Outcome } from '../connectors/connector.ts'
+import type { Connector, Outcome, Side } from '../connectors/connector.ts'
+import type { Outlet } from '../connectors/registry.ts'
 import type { Pass } from '../crash-points.ts'
 import { isDatabaseAway } from '../database/pool.ts'
 import { toId } from '../ids.ts'
 import type { Log } from '../log.ts'
 import { type AttachmentBytes, attachmentBytes } from './attachment-bytes.ts'
-import { makeAttempt, NOT_BEGUN } from './attempt.ts'
+import { isAnswered, makeAttempt, NOT_BEGUN } from './attempt.ts'
 import { afterAttempt } from './backoff.ts'
 import type { DeliveryState, FinishedAttempt, Lease } from './delivery.store.ts'
-import { Desks, type Place, type Places } from './desks.ts'
 import type { Job } from './job.ts'
+import { nameOf, Outlets, type Place, type Places } from './outlets.ts'
+import { Waiters } from './waiters.ts'
 
-/** Requests of one brand that wait for a place; the next ones are answered without waiting. */
-const WAITING_PER_BRAND = 50
 const RENEW_EVERY_MS = 10_000
 
 /** What became of a message: the delivery's state, or null where another process has it now. */
@@ -47,21 +46,20 @@ type Running = { job: Job; place: Place; abort: AbortController; lost: boolean }
  * end written down, fenced by the lease.
  */
 export class Carrier {
-  readonly #desks: Desks
+  readonly #outlets: Outlets
   readonly #store: CarrierStore
   readonly #log: Log
   readonly #observe: AttemptObserver
   readonly #random: () => number
   readonly #pass: Pass
   readonly #running = new Map<string, Running>()
-  readonly #waiting = new Map<string, (settled: Settled) => void>()
+  readonly #waiters = new Waiters()
   readonly #timer: NodeJS.Timeout
   readonly #stopping = new AbortController()
   #closing = false
 
   constructor(deps: {
-    brands: Brand[]
-    connectors: Map<string, Connector>
+    outlets: Outlet[]
     store: CarrierStore
     log: Log
     observe: AttemptObserver
@@ -73,7 +71,7 @@ export class Carrier {
     /** Bytes of attachments at once; 64 MiB unless told. */
     attachmentBytes?: AttachmentBytes
   }) {
-    this.#desks = new Desks(deps.brands, deps.connectors, deps.now, deps.attachmentBytes)
+    this.#outlets = new Outlets(deps.outlets, deps.now, deps.attachmentBytes)
     this.#store = deps.store
     this.#log = deps.log
     this.#observe = deps.observe
@@ -84,16 +82,17 @@ export class Carrier {
   }
 
   /** Called when a place becomes free. */
-  set onFree(hear: (brandId: string) => void) {
-    this.#desks.onFree = hear
+  set onFree(hear: (outlet: Outlet) => void) {
+    this.#outlets.onFree = hear
   }
 
-  connectorOf(brandId: string): Connector {
-    return this.#desks.of(brandId).connector
+  /** Of a brand's desk, or of the mail to its customers. */
+  connectorOf(brandId: string, side: Side = 'desk'): Connector {
+    return this.#outlets.of(brandId, side).connector
   }
 
   free(): Places {
-    return this.#desks.free()
+    return this.#outlets.free()
   }
 
   /** The ids of the deliveries that are attempted here, or whose attempt is still to be written down. */
@@ -102,22 +101,22 @@ export class Carrier {
   }
 
   /**
-   * Takes a place for one attempt of the brand, or says by null that there is none now.
+   * Takes a place for one attempt of an outlet, or says by null that there is none now.
    * @param bytes of its attachments
    * @returns a place that {@link carry} or {@link leave} must follow
    */
-  take(brandId: string, bytes: number): Place | null {
-    return this.#desks.take(brandId, bytes)
+  take(brandId: string, side: Side, bytes: number): Place | null {
+    return this.#outlets.take(brandId, side, bytes)
   }
 
   /** Takes a place for a delivery that was claimed; {@link carry} must follow. */
-  occupy(brandId: string): Place {
-    return this.#desks.occupy(brandId)
+  occupy(brandId: string, side: Side): Place {
+    return this.#outlets.occupy(brandId, side)
   }
 
   /** Gives back a place that no attempt came to use. */
   leave(place: Place): void {
-    this.#desks.leave(place)
+    this.#outlets.leave(place)
   }
 
   /** Attempts a delivery whose lease this process holds, in a place taken before, and writes down its end. */
@@ -126,29 +125,25 @@ export class Carrier {
     this.#running.set(job.deliveryId, running)
     return this.#attempt(running).finally(() => {
       if (this.#isLatest(running)) this.#running.delete(job.deliveryId)
-      this.#desks.leave(place)
+      this.#outlets.leave(place)
     })
   }
 
   /**
    * Waits until this process has settled a delivery that it has not begun yet.
    * @param ms the longest wait
-   * @returns null where it is not settled in time, or too many wait already
+   * @returns null where it is not settled in time; at once where that is known: the desk is left alone, too
+   *   many wait already, or the outlet is behind
    */
-  async waitFor(brandId: string, deliveryId: string, ms: number): Promise<Settled> {
-    const desk = this.#desks.of(brandId)
-    if (desk.waiting >= WAITING_PER_BRAND || desk.breaker.isOpen || this.#closing) return null
-    desk.waiting++
-    const { promise, resolve } = Promise.withResolvers<Settled>()
-    const timer = setTimeout(resolve, ms, null)
-    this.#waiting.set(deliveryId, resolve)
-    try {
-      return await promise
-    } finally {
-      clearTimeout(timer)
-      this.#waiting.delete(deliveryId)
-      desk.waiting--
-    }
+  async waitFor(brandId: string, side: Side, deliveryId: string, ms: number): Promise<Settled> {
+    const outlet = this.#outlets.of(brandId, side)
+    if (this.#closing || outlet.breaker.isOpen) return null
+    return this.#waiters.waitFor(nameOf(outlet), deliveryId, ms)
+  }
+
+  /** All that was due of the outlet has its place here. */
+  caughtUp(outlet: Outlet): void {
+    this.#waiters.caughtUp(nameOf(outlet))
   }
 
   /**
@@ -157,31 +152,31 @@ export class Carrier {
    */
   async close(graceMs: number, lastClaim: Promise<void>): Promise<void> {
     this.#closing = true
-    this.#desks.close()
+    this.#outlets.close()
     const abort = setTimeout(() => this.#stopping.abort(), graceMs)
     const giveUp = new AbortController()
     const late = pause(graceMs + 1000, undefined, { signal: giveUp.signal }).catch(() => {})
-    await Promise.race([lastClaim.then(() => this.#desks.untilIdle()), late])
+    await Promise.race([lastClaim.then(() => this.#outlets.untilIdle()), late])
     giveUp.abort()
     clearTimeout(abort)
     clearInterval(this.#timer)
     const held = [...this.#running.values()].map(({ job }) => job)
     if (held.length > 0)
       await this.#store.release(held).catch((error) => this.#log.fault('leases_not_released', error))
-    for (const settle of this.#waiting.values()) settle(null)
+    this.#waiters.close()
   }
 
   async #attempt(running: Running): Promise<Settled> {
     const { job, place } = running
-    const { connector, breaker } = place.desk
+    const { connector, breaker } = place.outlet
     const signal = AbortSignal.any([running.abort.signal, this.#stopping.signal])
-    const hasRoom = await this.#desks.makeRoom(place, attachmentBytes(job.message), signal)
+    const hasRoom = await this.#outlets.makeRoom(place, attachmentBytes(job.message), signal)
     const started = performance.now()
     this.#pass('before_attempt')
     const { result, asked } = hasRoom ? await makeAttempt(connector, job, signal, this.#log) : NOT_BEGUN
     this.#pass('after_attempt')
     const durationMs = Math.round(performance.now() - started)
-    if (asked) breaker.end(place.turn, result.outcome === 'delivered' || result.outcome === 'permanent')
+    if (asked) breaker.end(place.turn, isAnswered(job, result))
     const { brandId, deliveryId, attempt } = job
     const { outcome, code, alarm } = result
     const measured = { connector: connector.name, outcome, code, alarm, seconds: durationMs / 1000 }
@@ -193,6 +188,7 @@ export class Carrier {
       outcome: result.outcome,
       code: result.code,
       answer: result.answer,
+      addressRefused: result.addressRefused === true,
     })
     const level = result.alarm || settled === 'rejected' || settled === 'dead' ? 'warn' : 'info'
     this.#log[level]('attempt', {
@@ -205,7 +201,7 @@ export class Carrier {
       state: settled,
       ms: durationMs,
     })
-    this.#waiting.get(deliveryId)?.(settled)
+    this.#waiters.settle(deliveryId, settled)
     return settled
   }
 

@@ -1,3 +1,4 @@
+import type { DeliveryKind, Side } from '../connectors/connector.ts'
 import type { Executor } from '../database/pool.ts'
 import { newUuid } from '../ids.ts'
 import type { DeliveryState } from './delivery.store.ts'
@@ -8,6 +9,8 @@ export type DeliveryLine = {
   brandId: string
   ticketId: string
   messageId: string
+  side: Side
+  kind: DeliveryKind
   connector: string
   state: DeliveryState
   attempts: number
@@ -30,12 +33,19 @@ export type DeliveryFilter = {
 
 /** Deliveries by state, brand and age, the oldest first. Of the delivered ones this reads the whole table. */
 export async function listDeliveries(sql: Executor, filter: DeliveryFilter): Promise<DeliveryLine[]> {
+  // Each arm is read in the order of its own index, and no further than the list is long.
+  const arms = stateGroups(sql, filter.states).map(
+    (inGroup) => sql`
+      (SELECT * FROM deliveries d
+        WHERE ${inGroup}
+          AND (${filter.brandId}::text IS NULL OR d.brand_id = ${filter.brandId})
+          AND d.created_at <= now() - make_interval(secs => ${filter.minimumAge})
+        ORDER BY d.created_at, d.id LIMIT ${filter.limit})`,
+  )
+  const found = arms.reduce((all, arm) => sql`${all} UNION ALL ${arm}`)
   return sql<DeliveryLine[]>`
-    ${selectLines(sql)}
-    WHERE (${isInState(sql, filter.states)})
-      AND (${filter.brandId}::text IS NULL OR d.brand_id = ${filter.brandId})
-      AND d.created_at <= now() - make_interval(secs => ${filter.minimumAge})
-    ORDER BY d.created_at, d.id LIMIT ${filter.limit}`
+    ${selectLines(sql, sql`(SELECT * FROM (${found}) arms ORDER BY created_at, id LIMIT ${filter.limit})`)}
+    ORDER BY d.created_at, d.id`
 }
 
 export type AttemptLine = {
@@ -71,13 +81,14 @@ export async function showDelivery(
   return { delivery, attempts }
 }
 
-function selectLines(sql: Executor) {
+/** @param deliveries the table, or some of its rows */
+function selectLines(sql: Executor, deliveries = sql`deliveries`) {
   return sql`
     SELECT d.id AS "deliveryId", d.brand_id AS "brandId", m.ticket_id AS "ticketId", d.message_id AS "messageId",
-      d.connector, d.state, d.attempts, d.created_at AS "createdAt",
+      d.side, d.kind, d.connector, d.state, d.attempts, d.created_at AS "createdAt",
       CASE WHEN d.finished_at IS NULL THEN d.due_at END AS "dueAt", d.finished_at AS "finishedAt",
       last.outcome, last.code
-    FROM deliveries d
+    FROM ${deliveries} d
     JOIN messages m ON m.brand_id = d.brand_id AND m.id = d.message_id
     LEFT JOIN LATERAL (
       SELECT outcome, code FROM attempts a WHERE a.brand_id = d.brand_id AND a.delivery_id = d.id
@@ -89,14 +100,15 @@ function selectLines(sql: Executor) {
  * The states as the indexes of unfinished and of failed deliveries say them, word for word: the planner takes
  * an index of some rows only where the condition names no others.
  */
-function isInState(sql: Executor, states: DeliveryState[]) {
+function stateGroups(sql: Executor, states: DeliveryState[]) {
   const wanted = sql`d.state IN ${sql(states)}`
-  const groups = [
+  return [
     { of: ['pending', 'leased'], rows: sql`d.state IN ('pending', 'leased')` },
     { of: ['rejected', 'dead'], rows: sql`d.state IN ('rejected', 'dead')` },
     { of: ['delivered'], rows: sql`d.state = 'delivered'` },
-  ].filter((group) => states.some((state) => group.of.includes(state)))
-  return groups.reduce((any, { rows }) => sql`${any} OR (${rows} AND ${wanted})`, sql`false`)
+  ]
+    .filter((group) => states.some((state) => group.of.includes(state)))
+    .map(({ rows }) => sql`(${rows} AND ${wanted})`)
 }
 
 /** How many deliveries one statement revives. */
@@ -117,7 +129,7 @@ export async function retryDeliveries(
   const chosen =
     'ids' in which
       ? sql`d.id IN (SELECT json_array_elements_text(${JSON.stringify(which.ids)}::text::json)::uuid)`
-      : sql`(${isInState(sql, which.states)}) AND (${which.brandId}::text IS NULL OR d.brand_id = ${which.brandId})`
+      : sql`(${stateGroups(sql, which.states).reduce((any, one) => sql`${any} OR ${one}`)}) AND (${which.brandId}::text IS NULL OR d.brand_id = ${which.brandId})`
   const found = await sql<{ brand_id: string; id: string }[]>`
     SELECT brand_id, id FROM deliveries d WHERE ${chosen} AND d.state IN ('rejected', 'dead')`
   const revived: string[] = []
@@ -144,15 +156,15 @@ export async function retryDeliveries(
   return revived
 }
 
-export type DeliveryCount = { brandId: string; state: string; count: number; oldestAge: number }
+export type DeliveryCount = { brandId: string; side: Side; state: string; count: number; oldestAge: number }
 
-/** Undelivered, rejected and dead deliveries by brand; each count is read from an index of just those. */
+/** Undelivered, rejected and dead deliveries by brand and side; each count is read from an index of just those. */
 export async function countDeliveries(sql: Executor): Promise<DeliveryCount[]> {
   return sql<DeliveryCount[]>`
-    SELECT brand_id AS "brandId", state, count(*)::float8 AS count,
+    SELECT brand_id AS "brandId", side, state, count(*)::float8 AS count,
       extract(epoch FROM now() - min(created_at))::float8 AS "oldestAge"
-    FROM deliveries WHERE state IN ('pending', 'leased') GROUP BY brand_id, state
+    FROM deliveries WHERE state IN ('pending', 'leased') GROUP BY brand_id, side, state
     UNION ALL
-    SELECT brand_id, state, count(*)::float8, extract(epoch FROM now() - min(created_at))::float8
-    FROM deliveries WHERE state IN ('rejected', 'dead') GROUP BY brand_id, state`
+    SELECT brand_id, side, state, count(*)::float8, extract(epoch FROM now() - min(created_at))::float8
+    FROM deliveries WHERE state IN ('rejected', 'dead') GROUP BY brand_id, side, state`
 }

@@ -1,6 +1,7 @@
 import type { BlobFolder } from '../blobs/blob-folder.ts'
 import type { OutgoingAttachment, OutgoingMessage } from '../connectors/connector.ts'
 import { toId } from '../ids.ts'
+import { comparableAddress } from '../mail/address.ts'
 import type { ClaimedDelivery, Lease } from './delivery.store.ts'
 
 /** A delivery whose lease this process holds, with what there is to carry. */
@@ -8,6 +9,8 @@ export type Job = Lease & {
   message: OutgoingMessage
   /** Attempts before an operator had it tried again, from which on the back-off counts; 0 where nobody had. */
   retriedAfter: number
+  /** Why nothing is sent, whatever would be answered: the code of the attempt; null: it is sent. */
+  refused: 'address_bounced' | 'recipient_removed' | null
 }
 
 /** The type that an attachment is sent and shown with: the declared one, else the detected one. */
@@ -15,24 +18,44 @@ export function contentTypeOf(declared: string | null, detected: string | null):
   return declared ?? detected ?? 'application/octet-stream'
 }
 
-/** What a desk gets of a message: the same to the byte, whether the accepting process sends it or a worker. */
-export function toOutgoing(
-  kept: Omit<OutgoingMessage, 'requester' | 'attachments'> & {
-    requesterEmail: string
-    requesterName: string | null
-  },
-  attachments: OutgoingAttachment[],
-): OutgoingMessage {
+/** What is kept of a message and of its delivery, with the database's ids. */
+export type KeptMessage = Omit<
+  OutgoingMessage,
+  'requester' | 'speaker' | 'thread' | 'attachments' | 'deliveryId' | 'ticketId' | 'messageId'
+> & {
+  deliveryId: string
+  ticketId: string
+  messageId: string
+  requesterEmail: string
+  requesterName: string | null
+  speakerKind: OutgoingMessage['speaker']['kind']
+  speakerName: string | null
+  /** Message-IDs, the oldest first. */
+  thread: string[]
+}
+
+/** What an outlet gets: the same to the byte, whether the accepting process sends it or a worker. */
+export function toOutgoing(kept: KeptMessage, attachments: OutgoingAttachment[]): OutgoingMessage {
   return {
+    deliveryId: toId('dlv', kept.deliveryId),
+    side: kept.side,
+    kind: kept.kind,
+    recipient: kept.recipient,
     brandId: kept.brandId,
     ticketId: toId('tkt', kept.ticketId),
     messageId: toId('msg', kept.messageId),
+    first: kept.first,
     personId: kept.personId,
     requester: { email: kept.requesterEmail, name: kept.requesterName },
+    speaker: { kind: kept.speakerKind, name: kept.speakerName },
     subject: kept.subject,
     body: kept.body,
+    html: kept.html,
+    status: kept.status,
+    ticketStatus: kept.ticketStatus,
     createdAt: kept.createdAt,
     mailMessageId: kept.mailMessageId,
+    thread: { inReplyTo: kept.thread.at(-1) ?? null, references: kept.thread },
     attachments,
   }
 }
@@ -44,6 +67,7 @@ export function toJob(row: ClaimedDelivery, blobs: BlobFolder): Job {
     deliveryId: row.deliveryId,
     attempt: row.attempt,
     retriedAfter: row.retriedAfter,
+    refused: refusalOf(row),
     message: toOutgoing(
       row,
       row.attachments.map((file) => ({
@@ -56,4 +80,25 @@ export function toJob(row: ClaimedDelivery, blobs: BlobFolder): Job {
       })),
     ),
   }
+}
+
+/**
+ * Mail goes to no address that refused it for good, and to nobody who was taken off the ticket, or has another address
+ * there, since the mail was promised.
+ */
+function refusalOf(row: ClaimedDelivery): Job['refused'] {
+  if (row.side === 'desk' || row.recipient === null) return null
+  if (row.bounced) return 'address_bounced'
+  return isForNobody(row) ? 'recipient_removed' : null
+}
+
+/** Whether a mail is for an address that is nobody's of its ticket. */
+export function isForNobody({
+  side,
+  recipient,
+  participates,
+  requesterEmail,
+}: Pick<ClaimedDelivery, 'side' | 'recipient' | 'participates' | 'requesterEmail'>): boolean {
+  if (side === 'desk' || recipient === null) return false
+  return !participates && recipient !== comparableAddress(requesterEmail)
 }

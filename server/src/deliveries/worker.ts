@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts'
 import type { Carrier } from './carrier.ts'
-import type { Places } from './desks.ts'
 import type { Job } from './job.ts'
+import { nameOf, type Places } from './outlets.ts'
 
 const POLL_MS = 1000
 const POLL_WHILE_AWAY_MS = 3000
@@ -31,8 +31,8 @@ export class Worker {
   }
 
   start(): void {
-    this.#carrier.onFree = (brandId) => {
-      if (this.#full.has(brandId)) this.wake()
+    this.#carrier.onFree = (outlet) => {
+      if (this.#full.has(nameOf(outlet))) this.wake()
     }
     this.#done = this.#run()
   }
@@ -70,16 +70,21 @@ export class Worker {
 
   async #claimOnce(): Promise<void> {
     const free = this.#carrier.free()
-    if (free.ofBrand.size === 0) return
+    if (free.ofOutlet.length === 0) return
     const jobs = await this.#claim(free)
-    for (const [brandId, places] of free.ofBrand) {
-      const claimed = jobs.filter((job) => job.brandId === brandId).length
+    for (const { outlet, places } of free.ofOutlet) {
+      const name = nameOf(outlet)
+      const claimed = jobs.filter((job) => job.brandId === outlet.brandId && job.message.side === outlet.side)
       // Every place was filled, so more may wait.
-      if (claimed >= places || jobs.length >= free.inAll) this.#full.add(brandId)
-      else this.#full.delete(brandId)
+      if (claimed.length >= places || jobs.length >= free.inAll) {
+        this.#full.add(name)
+        continue
+      }
+      this.#full.delete(name)
+      this.#carrier.caughtUp(outlet)
     }
     for (const job of jobs) {
-      void this.#carrier.carry(job, this.#carrier.occupy(job.brandId))
+      void this.#carrier.carry(job, this.#carrier.occupy(job.brandId, job.message.side))
     }
   }
 

@@ -13,10 +13,17 @@ export type AdmissionLimits = {
 export const LET_IN = 64 * 1024
 
 /** Requests in flight of one person, so that one token cannot take every place. */
-const OF_ONE_PERSON = 100
+const OF_ONE_PERSON = 400
 
 /** What one request holds until it is over: its caller has the answer or hung up, and no work goes on. */
-type Place = { person: string | null; arrived: number; bytes: number; closed: boolean; working: boolean }
+type Place = {
+  person: string | null
+  arrived: number
+  bytes: number
+  closed: boolean
+  working: boolean
+  released: boolean
+}
 
 /** Keeps the requests in flight, and their bytes, within what the process can bear; the rest is 503. */
 export class Admission {
@@ -49,7 +56,7 @@ export class Admission {
       done(full())
       return
     }
-    const place: Place = { person, arrived: 0, bytes: 0, closed: false, working: false }
+    const place: Place = { person, arrived: 0, bytes: 0, closed: false, working: false, released: false }
     this.#places.set(request, place)
     this.#requests++
     if (person !== null) this.#persons.set(person, theirs + 1)
@@ -86,8 +93,16 @@ export class Admission {
     }
   }
 
+  /** Gives a request's place back though its answer goes on: what holds it is counted elsewhere. */
+  leave(request: FastifyRequest): void {
+    const place = this.#placeOf(request)
+    place.closed = true
+    this.#releaseWhenOver(place)
+  }
+
   #releaseWhenOver(place: Place): void {
-    if (!place.closed || place.working) return
+    if (!place.closed || place.working || place.released) return
+    place.released = true
     this.#requests--
     this.#bytes -= place.bytes
     if (place.person === null) return

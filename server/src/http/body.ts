@@ -13,11 +13,18 @@ export function registerBodies(app: FastifyInstance, admission: Admission, maxBy
   )
 }
 
+/** The bodies of these routes are bytes as they came. */
+export function registerRawBodies(app: FastifyInstance, counting: Counting, maxBytes: number): void {
+  app.addContentTypeParser('*', (request: FastifyRequest) => readBody(request, counting, maxBytes))
+}
+
+type Counting = Pick<Admission, 'count'>
+
 /**
  * @throws AppError `payload_too_large`, or `unavailable` where the server is full; what still comes is left
  * to the answer
  */
-function readBody(request: FastifyRequest, admission: Admission, maxBytes: number): Promise<Buffer> {
+function readBody(request: FastifyRequest, admission: Counting, maxBytes: number): Promise<Buffer> {
   const { raw } = request
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const pieces: Buffer[] = []

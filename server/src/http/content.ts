@@ -8,12 +8,24 @@ import { AppError } from '../errors.ts'
 const JSON_IN_UTF8 =
   /^application\/json[ \t]*(?:;[ \t]*(?:(?:charset=(?:utf-8|"utf-8")|(?!charset=)[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"[^"\\]*"))[ \t]*)?)*$/i
 
+/** A mail as it came (RFC 2046, section 5.2.1), whose parameters mean nothing here. */
+const MAIL = /^(?:message\/rfc822|application\/octet-stream)[ \t]*(?:;|$)/i
+
 /** Judges content type, then size, before a byte of the body is read. */
 export function contentGuard(maxBytes: number): preParsingHookHandler {
+  return guardOf(JSON_IN_UTF8, 'The content type must be application/json in UTF-8.', maxBytes)
+}
+
+/** The same for a mail as it came. */
+export function mailContentGuard(maxBytes: number): preParsingHookHandler {
+  return guardOf(MAIL, 'The content type must be message/rfc822 or application/octet-stream.', maxBytes)
+}
+
+function guardOf(type: RegExp, expected: string, maxBytes: number): preParsingHookHandler {
   return (request, reply, payload, done) => {
     const { headers } = request
-    if (!JSON_IN_UTF8.test(headers['content-type'] ?? '')) {
-      done(new AppError('unsupported_media_type', 'The content type must be application/json in UTF-8.'))
+    if (!type.test(headers['content-type'] ?? '')) {
+      done(new AppError('unsupported_media_type', expected))
       return
     }
     if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) {

@@ -130,10 +130,16 @@ function toClientError(error: ClientError, socket: Socket): [ErrorCode, string] 
 }
 
 /**
- * Node's limit is one for the request line and the headers. It was the line where no line had ended by then,
- * which only a connection's first packet can tell.
+ * Node's limit is one for the request line and the headers. It was the line where no line had ended by then. A
+ * connection's first packet begins with one; a later packet does where it looks like one, else it goes on with
+ * headers that came before.
  */
 function isInRequestLine({ rawPacket, bytesParsed }: ClientError, socket: Socket): boolean {
-  if (!Buffer.isBuffer(rawPacket) || socket.bytesRead > rawPacket.length) return false
+  if (!Buffer.isBuffer(rawPacket)) return false
+  const isFirst = socket.bytesRead <= rawPacket.length
+  if (!isFirst && !REQUEST_LINE.test(rawPacket.toString('latin1', 0, 20))) return false
   return !rawPacket.subarray(0, bytesParsed).includes('\n')
 }
+
+/** How one begins (RFC 9112, section 3). */
+const REQUEST_LINE = /^[A-Z]{3,16} (?:\/|https?:)/

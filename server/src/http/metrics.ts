@@ -1,13 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AttemptMeasure } from '../deliveries/carrier.ts'
+import type { DeliveryCount } from '../deliveries/delivery.report.ts'
 import { kept } from './kept.ts'
 import type { IssuerCall } from './tokens/issuer-call.ts'
 
 /** What the gauges read when Prometheus asks. */
 export type MetricsSource = {
-  /** Deliveries by brand and state but the delivered ones, and the age of the oldest of each in seconds. */
-  deliveries(): Promise<{ brandId: string; state: string; count: number; oldestAge: number }[]>
+  /** Deliveries by brand, side and state but the delivered ones, and the age of the oldest of each in seconds. */
+  deliveries(): Promise<DeliveryCount[]>
+  /** Whether deliveries are on hold. */
+  held(): Promise<boolean>
   /** Bytes of all blobs. */
   blobBytes(): Promise<number>
   pool(): { open: number; busy: number; max: number; waiting: number }
@@ -21,9 +24,10 @@ const SLOW = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
  */
 const KEPT = {
   deliveries: { answer: 1000, fault: 1000 },
+  held: { answer: 1000, fault: 1000 },
   blobBytes: { answer: 60_000, fault: 5000 },
 }
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'OPTIONS'])
 
 /** Every label's values are a bounded set: no person, ticket, path or text of a caller is one. */
 export class Metrics {
@@ -33,6 +37,11 @@ export class Metrics {
     help: 'Requests by method, route and status.',
     labelNames: ['method', 'route', 'status'],
     buckets: FAST,
+    registers: [this.registry],
+  })
+  readonly #turnedAway = new Counter({
+    name: 'bellhop_http_turned_away_total',
+    help: 'Requests answered with 503 before anything else was done for them, since the server was full.',
     registers: [this.registry],
   })
   readonly #accepted = new Histogram({
@@ -76,33 +85,44 @@ export class Metrics {
     const registers = [this.registry]
     // Two gauges are collected from one answer.
     const askDeliveries = kept(() => source.deliveries(), { ...KEPT.deliveries, now })
+    const askHeld = kept(() => source.held(), { ...KEPT.held, now })
     const askBlobBytes = kept(() => source.blobBytes(), { ...KEPT.blobBytes, now })
     new Gauge({
       name: 'bellhop_oldest_undelivered_age_seconds',
-      help: 'Age of the oldest delivery that is pending or leased, by brand; absent where there is none.',
-      labelNames: ['brand'],
+      help: 'Age of the oldest delivery that is pending or leased, by brand and side; absent where there is none.',
+      labelNames: ['brand', 'side'],
       registers,
       async collect() {
         this.reset()
         const rows = await orNothing(askDeliveries())
-        const ages = new Map<string, number>()
-        for (const { brandId, state, oldestAge } of rows ?? []) {
-          if (state === 'pending' || state === 'leased') {
-            ages.set(brandId, Math.max(ages.get(brandId) ?? 0, oldestAge))
-          }
+        const waiting = (rows ?? []).filter(({ state }) => state === 'pending' || state === 'leased')
+        // Of the two states the older one is set last, and stays.
+        for (const { brandId, side, oldestAge } of waiting.sort((a, b) => a.oldestAge - b.oldestAge)) {
+          this.set({ brand: brandId, side }, oldestAge)
         }
-        for (const [brand, age] of ages) this.set({ brand }, age)
       },
     })
     new Gauge({
       name: 'bellhop_deliveries',
-      help: 'Deliveries that are not delivered, by brand and state.',
-      labelNames: ['brand', 'state'],
+      help: 'Deliveries that are not delivered, by brand, side and state.',
+      labelNames: ['brand', 'side', 'state'],
       registers,
       async collect() {
         this.reset()
         const rows = await orNothing(askDeliveries())
-        for (const { brandId, state, count } of rows ?? []) this.set({ brand: brandId, state }, count)
+        for (const { brandId, side, state, count } of rows ?? []) {
+          this.set({ brand: brandId, side, state }, count)
+        }
+      },
+    })
+    new Gauge({
+      name: 'bellhop_deliveries_held',
+      help: '1 while deliveries are on hold, else 0.',
+      registers,
+      async collect() {
+        const held = await orNothing(askHeld())
+        if (held === null) this.remove()
+        else this.set(held ? 1 : 0)
       },
     })
     new Gauge({
@@ -128,6 +148,10 @@ export class Metrics {
 
   request(method: string, route: string, status: number, seconds: number): void {
     this.#requests.observe({ method: METHODS.has(method) ? method : 'other', route, status }, seconds)
+  }
+
+  turnedAway(count: number): void {
+    this.#turnedAway.inc(count)
   }
 
   accepted(seconds: number): void {

@@ -3,9 +3,7 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
 import type { TicketGuards } from '../tickets/ticket.routes.ts'
-
-/** Persons remembered at once; of more, those longest silent are forgotten. */
-const PERSONS = 50_000
+import { MinuteCounts } from './rate-limit.store.ts'
 
 type Counted = { key: string; perMinute: number }
 
@@ -20,7 +18,7 @@ export async function registerRateLimit(app: FastifyInstance): Promise<TicketGua
     if (count === undefined) throw new Error('a request is counted for nobody')
     return count
   }
-  await app.register(rateLimit, { global: false, cache: PERSONS })
+  await app.register(rateLimit, { global: false, store: MinuteCounts })
   const count = app.createRateLimit({
     timeWindow: 60_000,
     max: (request) => of(request).perMinute,

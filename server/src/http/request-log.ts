@@ -4,6 +4,13 @@ import type { Tracing } from '../tracing.ts'
 import type { Metrics } from './metrics.ts'
 import { tracedBy } from './request-id.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether its answer goes on for as long as its caller listens. */
+    lasts?: boolean
+  }
+}
+
 /** Notes a request once it was answered. */
 export type NoteRequest = (request: FastifyRequest, reply: FastifyReply) => void
 
@@ -27,7 +34,9 @@ export function registerRequestLog(
   const note: NoteRequest = (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown'
     const seconds = reply.elapsedTime / 1000
-    metrics.request(request.method, route, reply.statusCode, seconds)
+    // How long a stream was open says nothing of how soon it was there.
+    const lasted = request.routeOptions.config.lasts === true && reply.raw.statusCode === 200
+    if (!lasted) metrics.request(request.method, route, reply.statusCode, seconds)
     log.info('request', {
       req_id: request.id,
       method: request.method,

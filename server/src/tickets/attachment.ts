@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { NewTicket } from '@bellhop/contract'
+import type { NewAttachment } from '@bellhop/contract'
 import { AppError } from '../errors.ts'
 
 export type ReadAttachment = {
@@ -19,14 +19,15 @@ const HEAD = 64 * 1024
 
 /**
  * Decodes a request's attachment.
+ * @param field where in the request it stands
  * @throws AppError `invalid_attachment` where `content_base64` is not strict RFC 4648 with padding
  */
-export async function readAttachment(file: NonNullable<NewTicket['attachment']>): Promise<ReadAttachment> {
+export async function readAttachment(file: NewAttachment, field = 'attachment'): Promise<ReadAttachment> {
   const decoded = await decodeBase64(file.content_base64)
   if (decoded === null) {
     throw new AppError(
       'invalid_attachment',
-      'attachment.content_base64 must be base64 (RFC 4648, section 4) with padding and nothing else.',
+      `${field}.content_base64 must be base64 (RFC 4648, section 4) with padding and nothing else.`,
     )
   }
   return {

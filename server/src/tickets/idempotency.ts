@@ -32,6 +32,21 @@ export function idempotencyKeyRow(
   }
 }
 
+/** Whose key it is: the same text of another person, or for another brand, is another key. */
+export type KeyScope = { issuer: string; personId: string; brandId: string }
+
+/**
+ * The key of a request about a ticket that is there already.
+ * @param request method, path and the schema's fields after decoding; files by their SHA-256
+ */
+export function requestKeyRow(
+  key: string,
+  { issuer, personId, brandId }: KeyScope,
+  request: unknown[],
+): IdempotencyKeyRow {
+  return { digest: digest([issuer, personId, brandId, key]), requestHash: digest(request) }
+}
+
 // JSON keeps the borders between the parts, so that no two lists of parts share a text.
 function digest(parts: unknown[]): Buffer {
   return hash('sha256', JSON.stringify(parts), 'buffer')

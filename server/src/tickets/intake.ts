@@ -1,6 +1,6 @@
-import { type Database, DatabaseDeadline, isDatabaseAway } from '../database/pool.ts'
+import { type Database, DatabaseDeadline, isDatabaseAway, isLockTimeout } from '../database/pool.ts'
 import { IDEMPOTENCY_WAIT } from './idempotency.ts'
-import { type Inserted, insertTickets, isLockTimeout, type NewTicketRow } from './new-ticket.store.ts'
+import { type Inserted, insertTickets, type NewTicketRow } from './new-ticket.store.ts'
 
 /** Milliseconds that a ticket waits to be kept. */
 const LIMIT_MS = 5000
@@ -31,18 +31,29 @@ export class Intake {
   readonly #database: Pick<Database, 'run'>
   readonly #queue: Waiting[] = []
   #running = 0
+  #waiting = 0
 
   constructor(database: Pick<Database, 'run'>) {
     this.#database = database
   }
 
-  /** Keeps a ticket. No other with the same key may be on its way in this process. */
-  keep(row: NewTicketRow): Promise<Inserted> {
+  /** Tickets that are not kept yet. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /**
+   * Keeps a ticket. No other with the same key may be on its way in this process.
+   * @param deadline by `performance.now()`, at most the default: {@link LIMIT_MS} from now
+   */
+  keep(row: NewTicketRow, deadline: number = performance.now() + LIMIT_MS): Promise<Inserted> {
     const { promise, resolve, reject } = Promise.withResolvers<Inserted>()
-    const deadline = performance.now() + LIMIT_MS
     this.#queue.push({ row, size: row.body.length + row.subject.length, deadline, resolve, reject })
+    this.#waiting++
     this.#next()
-    return promise
+    return promise.finally(() => {
+      this.#waiting--
+    })
   }
 
   #next(): void {
@@ -60,9 +71,10 @@ export class Intake {
   /** While the database hangs, who queues behind those that it holds is told in time too. */
   #refuseLate(): void {
     const now = performance.now()
-    for (let first = this.#queue[0]; first !== undefined && first.deadline <= now; first = this.#queue[0]) {
-      this.#queue.shift()
-      first.reject(new DatabaseDeadline('The ticket could not be kept in time'))
+    if (!this.#queue.some(({ deadline }) => deadline <= now)) return
+    for (const waiting of this.#queue.splice(0)) {
+      if (waiting.deadline > now) this.#queue.push(waiting)
+      else waiting.reject(new DatabaseDeadline('The ticket could not be kept in time'))
     }
   }
 
@@ -79,8 +91,7 @@ export class Intake {
 
   async #keepGroup(group: Waiting[]): Promise<void> {
     const rows = group.map(({ row }) => row)
-    // The first of them came first.
-    const left = Math.max(0, (group[0]?.deadline ?? 0) - performance.now())
+    const left = Math.max(0, Math.min(...group.map(({ deadline }) => deadline)) - performance.now())
     const keyPatience = group.length > 1 ? GROUP_KEY_MS : IDEMPOTENCY_WAIT - (LIMIT_MS - left)
     try {
       const inserted = await this.#database.run(left, (sql) => insertTickets(sql, rows, keyPatience))

@@ -1,4 +1,9 @@
-import type { Executor } from '../database/pool.ts'
+import { CUSTOMER_MAIL } from '../connectors/connector.ts'
+import { attachmentJson, type NewAttachmentRow } from '../conversation/attachment-row.ts'
+import { ACKNOWLEDGEMENTS_PER_HOUR } from '../conversation/open-ticket.store.ts'
+import { type Executor, isLockTimeout } from '../database/pool.ts'
+
+export type { NewAttachmentRow } from '../conversation/attachment-row.ts'
 
 export type NewTicketRow = {
   brandId: string
@@ -8,6 +13,8 @@ export type NewTicketRow = {
   personId: string
   requesterEmail: string
   requesterName: string | null
+  /** Whether the address is known to be the requester's. */
+  addressProven: boolean
   subject: string
   body: string
   actor: 'person' | 'client'
@@ -15,6 +22,8 @@ export type NewTicketRow = {
   actorId: string | null
   auditId: string
   delivery: NewDeliveryRow
+  /** The mail that tells the requester that it came; null: none is sent. */
+  acknowledgement: NewAcknowledgementRow | null
   attachments: NewAttachmentRow[]
   key: IdempotencyKeyRow | null
 }
@@ -25,7 +34,7 @@ export type NewDeliveryRow = {
   mailMessageId: string | null
   /**
    * `delivered` where COMMIT is the delivery, `leased` where this process attempts it at once, `pending`
-   * where a worker will.
+   * where a worker will. While deliveries are on hold, `leased` is kept as `pending`.
    */
   state: 'delivered' | 'leased' | 'pending'
   /** The process that holds the lease. */
@@ -34,24 +43,18 @@ export type NewDeliveryRow = {
   lease: number
 }
 
-export type NewAttachmentRow = {
-  attachmentId: string
-  filename: string
-  declaredType: string | null
-  detectedType: string | null
-  sha256: Buffer
-  size: number
-}
+export type NewAcknowledgementRow = { deliveryId: string; recipient: string; mailMessageId: string }
 
 export type IdempotencyKeyRow = { digest: Buffer; requestHash: Buffer }
 
 export type Inserted =
-  | { kind: 'created'; createdAt: Date }
+  /** `held`: it is to be carried and deliveries are on hold, so nobody has the lease. */
+  | { kind: 'created'; createdAt: Date; held: boolean }
   /** The key was taken before: by this message, for a request of this hash. */
   | { kind: 'taken'; messageId: string; requestHash: Buffer }
 
 /**
- * Keeps tickets, each with its message, attachments, delivery, audit entry and idempotency key, in one
+ * Keeps tickets, each with its message, attachments, deliveries, audit entry and idempotency key, in one
  * statement and so in one COMMIT. They come as one JSON document, since an array parameter of postgres.js needs
  * types that it would have to ask the server for first.
  *
@@ -61,6 +64,8 @@ export type Inserted =
  * An expired key that was not swept yet is taken over. Keys are locked in the order of their digests, so that
  * two processes that keep the same keys wait for each other in one direction only. The statement itself says how
  * long it waits for a key; the locks on its tables it takes before, with the session's own patience.
+ *
+ * Whether deliveries are on hold (deliveries/hold.ts) is asked here, so that none is leased under one.
  * @param rows no two with the same key
  * @param keyPatience milliseconds to wait for another process that writes one of the keys
  * @returns what became of each, in their order
@@ -72,13 +77,14 @@ export async function insertTickets(
 ): Promise<Inserted[]> {
   const kept = await sql<KeptRow[]>`
     WITH asked AS MATERIALIZED (
-      SELECT a.*, decode(a.digest, 'hex') AS key_digest
+      SELECT a.*, decode(a.digest, 'hex') AS key_digest,
+        state <> 'delivered' AND EXISTS (SELECT FROM installation WHERE held_since IS NOT NULL) AS held
       FROM (SELECT set_config('lock_timeout', ${`${Math.max(1, Math.round(keyPatience))}ms`}, true)) AS patience,
         json_to_recordset(${JSON.stringify(rows.map(toJson))}::text::json) AS a(
         brand_id text, ticket_id uuid, message_id uuid, issuer text, person_id text, requester_email text,
-        requester_name text, subject text, body text, actor text, actor_id text, audit_id uuid, delivery_id uuid,
-        connector text, mail_message_id text, state text, locked_by text, lease float8,
-        digest text, request_hash text, attachments json)
+        requester_name text, address_proven boolean, subject text, body text, actor text, actor_id text, audit_id uuid,
+        delivery_id uuid, connector text, mail_message_id text, state text, locked_by text, lease float8,
+        digest text, request_hash text, attachments json, ack_id uuid, ack_recipient text, ack_mail_message_id text)
     ),
     claimed AS (
       INSERT INTO idempotency_keys AS held (brand_id, digest, request_hash, message_id, expires_at)
@@ -98,8 +104,8 @@ export async function insertTickets(
       SELECT * FROM outcome WHERE key_digest IS NULL OR taken_by = message_id
     ),
     ticket AS (
-      INSERT INTO tickets (brand_id, id, issuer, person_id, requester_email, requester_name, subject)
-      SELECT brand_id, ticket_id, issuer, person_id, requester_email, requester_name, subject FROM won
+      INSERT INTO tickets (brand_id, id, issuer, person_id, requester_email, requester_name, address_proven, subject)
+      SELECT brand_id, ticket_id, issuer, person_id, requester_email, requester_name, address_proven, subject FROM won
     ),
     message AS (
       INSERT INTO messages (brand_id, id, ticket_id, author, body)
@@ -108,11 +114,12 @@ export async function insertTickets(
     delivery AS (
       INSERT INTO deliveries
         (brand_id, id, message_id, connector, mail_message_id, state, attempts, locked_by, due_at, finished_at)
-      SELECT brand_id, delivery_id, message_id, connector, mail_message_id, state,
-        CASE state WHEN 'leased' THEN 1 ELSE 0 END, locked_by, now() + make_interval(secs => lease),
-        CASE state WHEN 'delivered' THEN now() END
+      SELECT brand_id, delivery_id, message_id, connector, mail_message_id,
+        CASE WHEN held AND state = 'leased' THEN 'pending' ELSE state END,
+        CASE WHEN state = 'leased' AND NOT held THEN 1 ELSE 0 END, CASE WHEN NOT held THEN locked_by END,
+        now() + make_interval(secs => CASE WHEN held THEN 0 ELSE lease END), CASE state WHEN 'delivered' THEN now() END
       FROM won
-    ),
+    ),${rows.some((row) => row.acknowledgement !== null) ? acknowledge(sql) : sql``}
     audit AS (
       INSERT INTO audit_entries (brand_id, id, actor, actor_id, action, ticket_id, message_id, delivery_id)
       SELECT brand_id, audit_id, actor, actor_id, 'ticket.created', ticket_id, message_id, delivery_id FROM won
@@ -131,23 +138,47 @@ export async function insertTickets(
       INSERT INTO attachments (brand_id, id, message_id, filename, declared_type, detected_type, sha256)
       SELECT brand_id, id, message_id, filename, declared_type, detected_type, sha256 FROM file
     )
-    SELECT message_id AS "messageId", taken_by AS "takenBy", taken_hash AS "takenHash", now() AS "createdAt"
+    SELECT message_id AS "messageId", taken_by AS "takenBy", taken_hash AS "takenHash", held,
+      now() AS "createdAt"
     FROM outcome`
   const byMessage = new Map(kept.map((row) => [row.messageId, row]))
   return rows.map((row) => toInserted(byMessage.get(row.messageId)))
 }
 
-type KeptRow = { messageId: string; takenBy: string | null; takenHash: Buffer | null; createdAt: Date }
+/** Of tickets to one address in one statement each counts those before it, which the table does not show yet. */
+function acknowledge(sql: Executor) {
+  return sql`
+    acknowledged AS (
+      INSERT INTO deliveries (brand_id, id, message_id, side, kind, recipient, connector, mail_message_id, state)
+      SELECT w.brand_id, ack_id, message_id, 'customer', 'acknowledgement', ack_recipient, ${CUSTOMER_MAIL},
+        ack_mail_message_id, 'pending'
+      FROM (SELECT *, row_number() OVER (PARTITION BY brand_id, lower(ack_recipient)) AS place FROM won) w
+      WHERE ack_id IS NOT NULL
+        AND NOT EXISTS (SELECT FROM bounced_addresses b WHERE b.brand_id = w.brand_id AND b.address = ack_recipient)
+        AND place + (SELECT count(*) FROM deliveries d
+          WHERE d.brand_id = w.brand_id AND lower(d.recipient) = lower(ack_recipient) AND d.kind = 'acknowledgement'
+            AND d.created_at > now() - interval '1 hour') <= ${ACKNOWLEDGEMENTS_PER_HOUR}
+    ),`
+}
+
+type KeptRow = {
+  messageId: string
+  takenBy: string | null
+  takenHash: Buffer | null
+  held: boolean
+  createdAt: Date
+}
 
 function toInserted(row: KeptRow | undefined): Inserted {
   if (row === undefined) throw new Error('the statement that keeps tickets left one out')
-  const { messageId, takenBy, takenHash, createdAt } = row
-  if (takenBy === null || takenHash === null || takenBy === messageId) return { kind: 'created', createdAt }
+  const { messageId, takenBy, takenHash, held, createdAt } = row
+  if (takenBy === null || takenHash === null || takenBy === messageId)
+    return { kind: 'created', createdAt, held }
   return { kind: 'taken', messageId: takenBy, requestHash: takenHash }
 }
 
 function toJson(row: NewTicketRow): object {
-  const { delivery, key } = row
+  const { delivery, key, acknowledgement } = row
   return {
     brand_id: row.brandId,
     ticket_id: row.ticketId,
@@ -156,6 +187,7 @@ function toJson(row: NewTicketRow): object {
     person_id: row.personId,
     requester_email: row.requesterEmail,
     requester_name: row.requesterName,
+    address_proven: row.addressProven,
     subject: row.subject,
     body: row.body,
     actor: row.actor,
@@ -169,20 +201,11 @@ function toJson(row: NewTicketRow): object {
     lease: delivery.lease,
     digest: key?.digest.toString('hex'),
     request_hash: key?.requestHash.toString('hex'),
-    attachments: row.attachments.map((file) => ({
-      id: file.attachmentId,
-      filename: file.filename,
-      declared_type: file.declaredType,
-      detected_type: file.detectedType,
-      digest: file.sha256.toString('hex'),
-      size: file.size,
-    })),
+    attachments: row.attachments.map(attachmentJson),
+    ack_id: acknowledgement?.deliveryId,
+    ack_recipient: acknowledgement?.recipient,
+    ack_mail_message_id: acknowledgement?.mailMessageId,
   }
-}
-
-/** Did the statement give up waiting for a lock? Nothing of it was done. */
-export function isLockTimeout(error: unknown): boolean {
-  return (error as { code?: unknown }).code === '55P03'
 }
 
 /** Did it give up waiting for another one that writes the same idempotency key? */

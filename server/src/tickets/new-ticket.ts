@@ -3,6 +3,8 @@ import { mailMessageId } from '../connectors/message-id.ts'
 import { LEASE } from '../deliveries/delivery.store.ts'
 import { contentTypeOf, toOutgoing } from '../deliveries/job.ts'
 import { newUuid, toId } from '../ids.ts'
+import { isAddressProven } from '../mail/acknowledgement.ts'
+import { acknowledgementFor } from './acknowledgement.ts'
 import type { ReadAttachment } from './attachment.ts'
 import type { IdempotencyKeyRow, NewDeliveryRow, NewTicketRow } from './new-ticket.store.ts'
 import type { Admitted } from './ticket.service.ts'
@@ -12,12 +14,18 @@ export type Carriage = { connector: Connector; holder: string | null }
 
 /** An admitted request as the rows to keep. */
 export function toRow(
-  { caller, brand, ticket, actor }: Admitted,
+  admitted: Admitted,
   file: ReadAttachment | null,
   key: IdempotencyKeyRow | null,
   carriage: Carriage,
 ): NewTicketRow {
+  const { caller, brand, ticket, actor } = admitted
   const messageId = newUuid()
+  const addressProven = isAddressProven({
+    actor: actor.kind,
+    claims: caller.claims,
+    requesterEmail: ticket.requester_email,
+  })
   return {
     brandId: brand.id,
     ticketId: newUuid(),
@@ -26,12 +34,14 @@ export function toRow(
     personId: ticket.person_id,
     requesterEmail: ticket.requester_email,
     requesterName: ticket.requester_name ?? null,
+    addressProven,
     subject: ticket.subject,
     body: ticket.body,
     actor: actor.kind,
     actorId: actor.kind === 'client' ? actor.clientId : null,
     auditId: newUuid(),
     delivery: toDeliveryRow(mailMessageId(brand.desk, toId('msg', messageId)), carriage),
+    acknowledgement: acknowledgementFor(brand, ticket.requester_email, addressProven),
     attachments: file === null ? [] : [toAttachmentRow(file)],
     key,
   }
@@ -44,7 +54,7 @@ function toDeliveryRow(mailMessageId: string | null, { connector, holder }: Carr
   return { ...common, state: 'leased', lockedBy: holder, lease: LEASE }
 }
 
-function toAttachmentRow(file: ReadAttachment): NewTicketRow['attachments'][number] {
+export function toAttachmentRow(file: ReadAttachment): NewTicketRow['attachments'][number] {
   return {
     attachmentId: newUuid(),
     filename: file.filename,
@@ -58,7 +68,22 @@ function toAttachmentRow(file: ReadAttachment): NewTicketRow['attachments'][numb
 /** What the desk gets, as a worker would read it back. */
 export function toMessage(row: NewTicketRow, file: ReadAttachment | null, createdAt: Date): OutgoingMessage {
   return toOutgoing(
-    { ...row, createdAt, mailMessageId: row.delivery.mailMessageId },
+    {
+      ...row,
+      deliveryId: row.delivery.deliveryId,
+      side: 'desk',
+      kind: 'message',
+      recipient: null,
+      first: true,
+      speakerKind: 'customer',
+      speakerName: row.requesterName,
+      html: null,
+      status: null,
+      ticketStatus: 'open',
+      createdAt,
+      mailMessageId: row.delivery.mailMessageId,
+      thread: [],
+    },
     row.attachments.map((attachment) => ({
       attachmentId: toId('att', attachment.attachmentId),
       filename: attachment.filename,

@@ -33,10 +33,28 @@ export function actorFor(caller: Caller, brand: Brand, personId: string): Actor 
   if (isWithoutUser(caller)) {
     return clientId !== null && brand.trustedClients.includes(clientId) ? { kind: 'client', clientId } : null
   }
-  const person = Object.hasOwn(caller.claims, brand.personClaim)
-    ? caller.claims[brand.personClaim]
-    : undefined
-  return typeof person === 'string' && person === personId ? { kind: 'person' } : null
+  return personOf(caller, brand) === personId ? { kind: 'person' } : null
+}
+
+/** The person that the token is of, as the brand knows them; null where it is of none. */
+export function personOf(caller: Caller, brand: Brand): string | null {
+  if (isWithoutUser(caller)) return null
+  return textOf(claimOf(caller, brand.personClaim))
+}
+
+/** The address that the issuer says is the person's own (OpenID Connect Core 1.0, section 5.1), or null. */
+export function verifiedEmail(caller: Caller): string | null {
+  return claimOf(caller, 'email_verified') === true ? textOf(claimOf(caller, 'email')) : null
+}
+
+function claimOf({ claims }: Caller, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined
+}
+
+/** A text that the database can hold as it is; anything else is nobody. */
+function textOf(claim: unknown): string | null {
+  if (typeof claim !== 'string' || claim === '') return null
+  return claim.isWellFormed() && !claim.includes('\u0000') ? claim : null
 }
 
 export function requireScope(caller: Caller, brand: Brand): void {

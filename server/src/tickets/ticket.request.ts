@@ -1,14 +1,16 @@
 import { checkNewTicket, type NewTicket } from '@bellhop/contract'
 import { AppError } from '../errors.ts'
+import {
+  checkFiles,
+  checkTexts,
+  pickFile,
+  type RequestLimits,
+  refuseFaults,
+  textsOfFile,
+} from './request-parts.ts'
 
-export type RequestLimits = {
-  /** Bytes of UTF-8 of all decoded text together. */
-  text: number
-  /** Bytes of the decoded attachment. */
-  attachment: number
-}
+export type { RequestLimits } from './request-parts.ts'
 
-const NUL = '\u0000'
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
 
 /**
@@ -17,26 +19,11 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
  * @throws AppError `validation_error` (names the field, never repeats its value) or `payload_too_large`
  */
 export function readNewTicket(body: unknown, limits: RequestLimits): NewTicket {
-  const faults = checkNewTicket(body)
-  if (faults.length > 0) {
-    throw new AppError('validation_error', `${faults.map((f) => `${f.field} ${f.expected}`).join('; ')}.`)
-  }
+  refuseFaults(checkNewTicket(body))
   const ticket = pickFields(body as NewTicket)
-  const texts = textsOf(ticket)
-  for (const [field, text] of texts) {
-    if (text.includes(NUL)) throw nul(field)
-  }
-  if (utf8Length(texts) > limits.text) {
-    throw new AppError('payload_too_large', `The text of the request is over ${limits.text} bytes.`)
-  }
-  const base64 = ticket.attachment?.content_base64
-  if (base64?.includes(NUL)) throw nul('attachment.content_base64')
-  if (base64 !== undefined && decodedLength(base64) > limits.attachment) {
-    throw new AppError(
-      'payload_too_large',
-      `attachment.content_base64 holds over ${limits.attachment} bytes.`,
-    )
-  }
+  const { attachment: file } = ticket
+  checkTexts(textsOf(ticket), limits)
+  checkFiles(file ? [['attachment', file]] : [], 'attachment.content_base64', limits)
   return ticket
 }
 
@@ -66,17 +53,8 @@ function pickFields(body: NewTicket): NewTicket {
   }
 }
 
-function pickFile(file: NonNullable<NewTicket['attachment']>): NonNullable<NewTicket['attachment']> {
-  return {
-    filename: file.filename.toWellFormed(),
-    content_base64: file.content_base64,
-    ...(file.content_type === undefined ? {} : { content_type: file.content_type.toWellFormed() }),
-  }
-}
-
 /** Every text of the schema but the attachment's bytes. */
 function textsOf(ticket: NewTicket): [field: string, text: string][] {
-  const { attachment: file } = ticket
   return [
     ['brand_id', ticket.brand_id],
     ['person_id', ticket.person_id],
@@ -84,21 +62,6 @@ function textsOf(ticket: NewTicket): [field: string, text: string][] {
     ['requester_name', ticket.requester_name ?? ''],
     ['subject', ticket.subject],
     ['body', ticket.body],
-    ['attachment.filename', file?.filename ?? ''],
-    ['attachment.content_type', file?.content_type ?? ''],
+    ...textsOfFile('attachment', ticket.attachment),
   ]
-}
-
-function nul(field: string): AppError {
-  return new AppError('validation_error', `${field} must not contain the character NUL.`)
-}
-
-function utf8Length(texts: [string, string][]): number {
-  return texts.reduce((sum, [, text]) => sum + Buffer.byteLength(text), 0)
-}
-
-/** Bytes that strict base64 of this length decodes to; what is not strict is refused when it is decoded. */
-function decodedLength(base64: string): number {
-  const padding = base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0
-  return Math.floor(base64.length / 4) * 3 - padding
 }

@@ -1,34 +1,31 @@
-import type { NewTicket, Ticket } from '@bellhop/contract'
+import type { NewTicket } from '@bellhop/contract'
 import type { BlobFolder } from '../blobs/blob-folder.ts'
 import type { Brand } from '../config.ts'
 import type { Pass } from '../crash-points.ts'
-import { type Database, isDatabaseAway, type Sql } from '../database/pool.ts'
+import type { Database } from '../database/pool.ts'
 import type { Carrier, Settled } from '../deliveries/carrier.ts'
 import type { DeliveryState } from '../deliveries/delivery.store.ts'
-import type { Place } from '../deliveries/desks.ts'
-import { AppError, unavailable } from '../errors.ts'
-import { fromId } from '../ids.ts'
+import type { Place } from '../deliveries/outlets.ts'
+import { AppError } from '../errors.ts'
 import { type ReadAttachment, readAttachment } from './attachment.ts'
 import type { Caller } from './caller.ts'
-import {
-  idempotencyConflict,
-  idempotencyKeyRow,
-  idempotencyMismatch,
-  type KeysInFlight,
-} from './idempotency.ts'
+import { idempotencyKeyRow, idempotencyMismatch, type KeysInFlight } from './idempotency.ts'
 import type { Intake } from './intake.ts'
-import { type IdempotencyKeyRow, isKeyHeld, type NewTicketRow } from './new-ticket.store.ts'
+import type { IdempotencyKeyRow, Inserted, NewTicketRow } from './new-ticket.store.ts'
 import { toMessage, toRow } from './new-ticket.ts'
-import { type Actor, actorFor, judgeOwner, requireScope, speaksFor } from './owner.ts'
+import type { Outages } from './outage.ts'
+import { type Actor, judgeOwner } from './owner.ts'
 import { type RequestLimits, readIdempotencyKey, readNewTicket } from './ticket.request.ts'
-import { readAttachments, readMessageState, readMessages, readTicket } from './ticket.store.ts'
-import { toTicket } from './ticket.view.ts'
+import { readMessageState } from './ticket.store.ts'
 
-/** How long a request waits for the database, in milliseconds. */
+/** How long a request waits for the database in all, in milliseconds. */
 const STATEMENT_LIMIT_MS = 5000
+/** What a request that was kept late still has for reading what became of it, in milliseconds. */
+const LAST_READ_MS = 500
 
 export type TicketServiceDeps = {
   database: Database
+  outages: Outages
   intake: Intake
   blobs: BlobFolder
   brands: Map<string, Brand>
@@ -56,10 +53,10 @@ export type Admitted = {
 /** A ticket that is kept, and where its delivery stood when the answer was due; null: not known here. */
 export type Accepted = { ticketId: string; messageId: string; state: DeliveryState | null; replayed: boolean }
 
+type Kept = Extract<Inserted, { kind: 'created' }>
+
 export class TicketService {
   readonly #deps: TicketServiceDeps
-  /** When a ticket could last not be kept, by `performance.now()`. */
-  lastOutage = Number.NEGATIVE_INFINITY
 
   constructor(deps: TicketServiceDeps) {
     this.#deps = deps
@@ -86,61 +83,48 @@ export class TicketService {
   async accept(admitted: Admitted): Promise<Accepted> {
     const { ticket, key, caller } = admitted
     const file = ticket.attachment ? await readAttachment(ticket.attachment) : null
-    if (key === null) return this.#keep(admitted, file, null, () => {})
+    if (key === null) return this.#keep(admitted, file, null, STATEMENT_LIMIT_MS, () => {})
     const keyRow = idempotencyKeyRow(key, caller.issuer, ticket, file?.sha256 ?? null)
+    const entered = performance.now()
     const leave = await this.#deps.keys.enter(keyRow)
+    const patience = STATEMENT_LIMIT_MS - (performance.now() - entered)
     try {
-      return await this.#keep(admitted, file, keyRow, leave)
+      return await this.#keep(admitted, file, keyRow, patience, leave)
     } finally {
       leave()
     }
-  }
-
-  /** Reads a ticket for its owner, or for a trusted client of its brand. @throws AppError `not_found` */
-  async read(caller: Caller, ticketId: string): Promise<Ticket> {
-    const uuid = fromId('tkt', ticketId)
-    const brands = [...this.#deps.brands.values()].filter((brand) => speaksFor(caller, brand))
-    if (uuid === null || brands.length === 0) throw notFound()
-    const brandIds = brands.map((brand) => brand.id)
-    const row = await this.#query((sql) => readTicket(sql, brandIds, uuid))
-    const brand = row && this.#deps.brands.get(row.brandId)
-    if (!row || !brand || actorFor(caller, brand, row.personId) === null) throw notFound()
-    requireScope(caller, brand)
-    const [messages, attachments] = await Promise.all([
-      this.#query((sql) => readMessages(sql, row.brandId, uuid)),
-      this.#query((sql) => readAttachments(sql, row.brandId, uuid)),
-    ])
-    return toTicket(row, messages, attachments)
   }
 
   async #keep(
     admitted: Admitted,
     file: ReadAttachment | null,
     key: IdempotencyKeyRow | null,
+    patience: number,
     committed: () => void,
   ): Promise<Accepted> {
     const started = performance.now()
     const { brand } = admitted
-    if (file !== null) await this.#keepBytes(file)
-    const { carrier } = this.#deps
+    const { carrier, outages, blobs } = this.#deps
+    if (file !== null) await outages.disk(blobs.put(file.sha256, file.bytes))
     const connector = carrier.connectorOf(brand.id)
-    const place = connector.atCommit ? null : carrier.take(brand.id, file?.bytes.length ?? 0)
-    let kept = false
+    const place = connector.atCommit ? null : carrier.take(brand.id, 'desk', file?.bytes.length ?? 0)
+    let carried = false
     try {
       const row = toRow(admitted, file, key, { connector, holder: place ? this.#deps.holder : null })
+      const deadline = performance.now() + patience
       this.#deps.pass('before_commit')
-      const inserted = await this.#refuseOutage(this.#deps.intake.keep(row))
+      const inserted = await outages.database(this.#deps.intake.keep(row, deadline))
       this.#deps.pass('after_commit')
       committed()
       if (inserted.kind === 'taken') {
         if (!inserted.requestHash.equals(row.key?.requestHash ?? Buffer.alloc(0))) throw idempotencyMismatch()
-        return await this.#replay(brand.id, inserted.messageId)
+        return await this.#replay(brand.id, inserted.messageId, deadline - performance.now())
       }
-      kept = true
+      carried = !inserted.held
       this.#deps.observe((performance.now() - started) / 1000)
-      return await this.#answer(admitted, row, place, file, inserted.createdAt)
+      return await this.#answer(admitted, row, place, file, inserted)
     } finally {
-      if (place && !kept) carrier.leave(place)
+      if (place && !carried) carrier.leave(place)
     }
   }
 
@@ -150,17 +134,20 @@ export class TicketService {
     row: NewTicketRow,
     place: Place | null,
     file: ReadAttachment | null,
-    createdAt: Date,
+    { createdAt, held }: Kept,
   ): Promise<Accepted> {
     const { carrier, wakeWorker } = this.#deps
     const { deliveryId, state } = row.delivery
     let settled: Settled
-    if (place !== null) {
-      const message = toMessage(row, file, createdAt)
-      const job = { brandId: brand.id, deliveryId, attempt: 1, retriedAfter: 0, message }
-      settled = await within(carrier.carry(job, place), brand.wait)
-    } else if (state === 'delivered') {
+    if (state === 'delivered') {
       settled = 'delivered'
+    } else if (held) {
+      // Nobody carries it until the operator says so: there is nothing to wait for.
+      settled = null
+    } else if (place !== null) {
+      const message = toMessage(row, file, createdAt)
+      const job = { brandId: brand.id, deliveryId, attempt: 1, retriedAfter: 0, refused: null, message }
+      settled = await within(carrier.carry(job, place), brand.wait)
     } else {
       // Every place at the desk is taken, or it is left alone for now: the worker comes to it in its turn.
       settled = wakeWorker && brand.wait > 0 ? await this.#awaitWorker(wakeWorker, row, brand.wait) : null
@@ -169,40 +156,19 @@ export class TicketService {
   }
 
   #awaitWorker(wake: () => void, row: NewTicketRow, wait: number): Promise<Settled> {
-    const settled = this.#deps.carrier.waitFor(row.brandId, row.delivery.deliveryId, wait)
+    const settled = this.#deps.carrier.waitFor(row.brandId, 'desk', row.delivery.deliveryId, wait)
     wake()
     return settled
   }
 
-  async #replay(brandId: string, messageId: string): Promise<Accepted> {
-    const state = await this.#query((sql) => readMessageState(sql, brandId, messageId))
+  async #replay(brandId: string, messageId: string, left: number): Promise<Accepted> {
+    const patience = Math.max(left, LAST_READ_MS)
+    const { database, outages } = this.#deps
+    const state = await outages.database(
+      database.run(patience, (sql) => readMessageState(sql, brandId, messageId)),
+    )
     if (state === null) throw new Error('an idempotency key names a message that is not there')
     return { ...state, messageId, replayed: true }
-  }
-
-  async #keepBytes(file: ReadAttachment): Promise<void> {
-    try {
-      await this.#deps.blobs.put(file.sha256, file.bytes)
-    } catch (error) {
-      // The disk is full or gone: the operator's to mend, and safe to try again.
-      this.lastOutage = performance.now()
-      throw unavailable('The attachment cannot be stored now.', 5, error)
-    }
-  }
-
-  #query<T>(query: (sql: Sql) => PromiseLike<T>): Promise<T> {
-    return this.#refuseOutage(this.#deps.database.run(STATEMENT_LIMIT_MS, query))
-  }
-
-  async #refuseOutage<T>(answer: Promise<T>): Promise<T> {
-    try {
-      return await answer
-    } catch (error) {
-      if (isKeyHeld(error)) throw idempotencyConflict()
-      if (!isDatabaseAway(error)) throw error
-      this.lastOutage = performance.now()
-      throw unavailable('The database is away.', 2, error)
-    }
   }
 }
 
@@ -215,8 +181,4 @@ async function within(settled: Promise<Settled>, ms: number): Promise<Settled> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-function notFound(): AppError {
-  return new AppError('not_found', 'There is no such ticket.')
 }

@@ -1,13 +1,22 @@
-import type { Attachment, Message, Receipt, Ticket } from '@bellhop/contract'
-import type { DeliveryState } from '../deliveries/delivery.store.ts'
+import type {
+  Attachment,
+  DeliveryReceipt,
+  Message,
+  Receipt,
+  Speaker,
+  Ticket,
+  TicketSummary,
+} from '@bellhop/contract'
 import { contentTypeOf } from '../deliveries/job.ts'
 import { AppError } from '../errors.ts'
 import { toId } from '../ids.ts'
+import type { OwnedRow } from './own-ticket.ts'
 import type { Accepted } from './ticket.service.ts'
-import type { AttachmentRow, MessageRow, TicketRow } from './ticket.store.ts'
+import type { AttachmentRow, DeliveryRow, MessageRow } from './ticket.store.ts'
+import type { ListedRow } from './ticket-list.store.ts'
 
 /**
- * The answer to a ticket that is kept.
+ * The answer to a ticket or a message that is kept.
  * @throws AppError `upstream_error` where the desk refused it for good
  */
 export function toReceipt({ ticketId, messageId, state }: Accepted): Receipt {
@@ -24,8 +33,7 @@ export function toReceipt({ ticketId, messageId, state }: Accepted): Receipt {
   }
 }
 
-/** A ticket as its owner sees it. */
-export function toTicket(row: TicketRow, messages: MessageRow[], attachments: AttachmentRow[]): Ticket {
+export function toSummary(row: Omit<ListedRow, 'movedAt'>): TicketSummary {
   return {
     ticket_id: toId('tkt', row.ticketId),
     brand_id: row.brandId,
@@ -34,25 +42,49 @@ export function toTicket(row: TicketRow, messages: MessageRow[], attachments: At
     status: row.status,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
-    messages: messages.map((message) => toMessage(message, attachments)),
   }
 }
 
-function toMessage(row: MessageRow, attachments: AttachmentRow[]): Message {
+/** A ticket as its owner sees it. */
+export function toTicket(row: OwnedRow, messages: MessageRow[]): Ticket {
+  return { ...toSummary(row), messages: messages.map((message) => toMessage(message, row)) }
+}
+
+function toMessage(row: MessageRow, ticket: OwnedRow): Message {
   return {
     message_id: toId('msg', row.messageId),
-    author: row.author,
+    author: row.author === 'customer' || row.author === 'participant' ? 'customer' : 'agent',
+    speaker: toSpeaker(row, ticket),
     body: row.body,
     created_at: row.createdAt.toISOString(),
-    status: toStatus(row.state),
-    attachments: attachments.filter((file) => file.messageId === row.messageId).map(toAttachment),
+    status: toStatus(row.delivery),
+    delivery: row.delivery && toDeliveryReceipt(row.delivery),
+    attachments: row.attachments.map(toAttachment),
   }
+}
+
+function toSpeaker({ author, authorName }: MessageRow, { requesterName }: OwnedRow): Speaker {
+  const name = author === 'customer' ? requesterName : authorName
+  // Many a mail client writes the address where the name belongs.
+  return { kind: author, name: name?.includes('@') && author !== 'customer' ? null : name }
 }
 
 /** A dead delivery is still `requested`: nobody refused it, and the operator may have it tried again. */
-function toStatus(state: DeliveryState | null): Message['status'] {
-  if (state === 'rejected') return 'rejected'
-  return state === 'delivered' || state === null ? 'sent' : 'requested'
+export function toStatus(delivery: Pick<DeliveryRow, 'state' | 'bouncedAt'> | null): Message['status'] {
+  if (delivery === null) return 'sent'
+  if (delivery.bouncedAt !== null || delivery.state === 'rejected') return 'rejected'
+  return delivery.state === 'delivered' ? 'sent' : 'requested'
+}
+
+function toDeliveryReceipt(row: DeliveryRow): DeliveryReceipt {
+  const { state } = row
+  return {
+    // Who holds a lease at the moment is no matter of the customer's.
+    state: row.bouncedAt !== null ? 'bounced' : state === 'leased' ? 'pending' : state,
+    attempts: row.attempts,
+    last_attempt_at: row.lastAttemptAt?.toISOString() ?? null,
+    delivered_at: state === 'delivered' ? (row.finishedAt?.toISOString() ?? null) : null,
+  }
 }
 
 function toAttachment(row: AttachmentRow): Attachment {

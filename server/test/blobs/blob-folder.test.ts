@@ -65,6 +65,12 @@ describe('bytes that are kept', () => {
     await expect(blobs.read(sha256)).rejects.toThrow('bytes of its name')
   })
 
+  test('are read while a sweep has them aside', async () => {
+    const sha256 = await put('a photo')
+    await rename(pathOf(sha256), join(root, `old-${sha256}`))
+    expect(await blobs.read(sha256)).toEqual(Buffer.from('a photo'))
+  })
+
   test.each(['../../etc/passwd', 'A'.repeat(64), '', `${'a'.repeat(64)}\0`])(
     'have no name like %j',
     async (name) => {

@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { forgetUnreferred, sumBlobs } from '../../src/blobs/blob.store.ts'
+import { forgetUnreferred, namesBlobs, sumBlobs } from '../../src/blobs/blob.store.ts'
 import { BlobFolder } from '../../src/blobs/blob-folder.ts'
+import { MailKeeper } from '../../src/inbound/keep-mail.ts'
 import { startBellhop, type TestBellhop } from '../bellhop.ts'
 
 const DAY = 24 * 60 * 60 * 1000
@@ -31,4 +32,18 @@ test('a day later, what a ticket refers to is there, and what none does is gone:
 
   expect((await attach('dropped')).status).toBe(201)
   expect(await sumBlobs(bellhop.sql)).toBe('kept'.length + 'dropped'.length)
+})
+
+test('a mail as it came is not swept, until nothing refers to its bytes any more', async () => {
+  const blobs = new BlobFolder(join(bellhop.dataDir, 'blobs'))
+  const keeper = new MailKeeper({ database: { run: (_, work) => Promise.resolve(work(bellhop.sql)) }, blobs })
+  const raw = Buffer.from('From: ada@example.com\r\n\r\nHello.\r\n')
+  // Of a brand that nobody settles mails of.
+  await keeper.keep({ brandId: 'nobody', way: 'command', raw, requestDigest: null })
+  expect(await namesBlobs(bellhop.sql)).toBe(true)
+  const tomorrow = new BlobFolder(join(bellhop.dataDir, 'blobs'), () => Date.now() + 2 * DAY)
+  const sweep = () => tomorrow.sweep((names) => forgetUnreferred(bellhop.sql, names))
+  expect(await sweep()).toBe(0)
+  await bellhop.sql`UPDATE inbound_mails SET sha256 = NULL`
+  expect(await sweep()).toBe(1)
 })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive } from '../../src/database/embedded/process.ts'
 import { until } from '../database/embedded/processes.ts'
+import { copyUsedDataDir } from '../database/used-data-dir.ts'
 import type { MailDesk } from '../deliveries/mail-desk.ts'
 import type { TestIssuer } from '../http/tokens/test-issuer.ts'
 
@@ -40,9 +41,11 @@ export type Shell = {
   stop(): Promise<void>
 }
 
-export async function openShell(): Promise<Shell> {
+/** @param options.used the DATA_DIR is as a first start leaves it; otherwise there is none yet */
+export async function openShell(options: { used?: boolean } = {}): Promise<Shell> {
   const folder = await mkdtemp(join(tmpdir(), 'bellhop-test-'))
   const dataDir = join(folder, 'data')
+  if (options.used === true) await copyUsedDataDir(dataDir)
   const running = new Set<Running>()
   const { PATH, HOME, TMPDIR } = process.env
   const base = {

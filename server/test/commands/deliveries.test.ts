@@ -15,7 +15,7 @@ let issuer: TestIssuer
 let server: Running
 let brands: string
 beforeEach(async () => {
-  shell = await openShell()
+  shell = await openShell({ used: true })
   desk = await startMailDesk()
   issuer = await startTestIssuer()
   brands = await shell.writeBrands(mailBrandsFile(issuer, desk, '10s'))
@@ -46,9 +46,9 @@ describe('a ticket that the desk refused', () => {
     expect((await file()).status).toBe(400)
 
     const table = await deliveries()
-    expect(table).toMatch(/^DELIVERY +STATE +BRAND +DESK +ATTEMPTS +LAST +CREATED +NEXT +TICKET\n/)
+    expect(table).toMatch(/^DELIVERY +STATE +BRAND +TO +KIND +BY +ATTEMPTS +LAST +CREATED +NEXT +TICKET\n/)
     expect(table).toMatch(
-      /^dlv_[0-9a-f]{32} +rejected +acme +smtp +1 +smtp_550 +\d{4}-.* +- +tkt_[0-9a-f]{32}\n$/m,
+      /^dlv_[0-9a-f]{32} +rejected +acme +desk +message +smtp +1 +smtp_550 +\d{4}-.* +- +tkt_[0-9a-f]{32}\n$/m,
     )
     const [line] = await list('--state', 'rejected', '--brand', 'acme')
     if (line === undefined) throw new Error('it is not listed')
@@ -61,7 +61,7 @@ describe('a ticket that the desk refused', () => {
     expect(await list('--state', 'dead')).toEqual([])
     expect(await list('--brand', 'globex')).toEqual([])
     expect(await list('--older-than', '1h')).toEqual([])
-    expect(await metrics()).toContain('bellhop_deliveries{brand="acme",state="rejected"} 1')
+    expect(await metrics()).toContain('bellhop_deliveries{brand="acme",side="desk",state="rejected"} 1')
 
     const shown = await deliveries('show', line.delivery_id)
     expect(shown).toMatch(/^state +rejected$/m)
@@ -75,7 +75,7 @@ describe('a ticket that the desk refused', () => {
     await until(() => desk.mails.length === 1)
     await until(async () => (await list()).length === 0)
     expect(await list('--state', 'delivered')).toEqual([expect.objectContaining({ attempts: 2 })])
-    expect(await metrics()).not.toContain('bellhop_deliveries{brand="acme",state="rejected"}')
+    expect(await metrics()).not.toContain('bellhop_deliveries{brand="acme",side="desk",state="rejected"}')
 
     const endpoint = await findEmbedded(shell.dataDir)
     if (endpoint === null) throw new Error('no database')
@@ -86,6 +86,7 @@ describe('a ticket that the desk refused', () => {
     expect([...audit]).toEqual([
       { actor: 'system', actor_id: null, action: 'delivery.rejected' },
       { actor: 'operator', actor_id: userInfo().username, action: 'delivery.retried' },
+      { actor: 'system', actor_id: null, action: 'delivery.delivered' },
     ])
     for (const said of [CANARY, SUBJECT, 'ada@example.com', 'helpdesk@'])
       expect(server.out()).not.toContain(said)
@@ -122,8 +123,12 @@ describe('a ticket that the desk refused', () => {
 test('what waits is counted with its age, and the commands work also where no server runs', async () => {
   desk.refuseRecipients.push(...Array<number>(50).fill(450))
   expect((await file()).body.status).toBe('requested')
-  expect(await metrics()).toMatch(/^bellhop_oldest_undelivered_age_seconds\{brand="acme"\} [\d.]+(e-\d+)?$/m)
-  expect(await metrics()).toMatch(/^bellhop_deliveries\{brand="acme",state="(pending|leased)"\} 1$/m)
+  expect(await metrics()).toMatch(
+    /^bellhop_oldest_undelivered_age_seconds\{brand="acme",side="desk"\} [\d.]+(e-\d+)?$/m,
+  )
+  expect(await metrics()).toMatch(
+    /^bellhop_deliveries\{brand="acme",side="desk",state="(pending|leased)"\} 1$/m,
+  )
   server.child.kill('SIGTERM')
   expect((await server.ended).status).toBe(0)
 
@@ -147,6 +152,7 @@ test('doctor says of each thing whether it is well, with and without a server', 
     'ok    attachments',
     `ok    issuer ${issuer.url}`,
     'ok    desk of acme (smtp)',
+    'ok    mail of acme',
   ]
   await issuer.newKey()
   const running = await shell.run(['doctor'], { BRANDS_FILE: brands })
@@ -155,7 +161,28 @@ test('doctor says of each thing whether it is well, with and without a server', 
   await server.ended
   await desk.close()
   const alone = await shell.run(['doctor'], { BRANDS_FILE: brands })
-  expect([alone.status, what(alone.out)]).toEqual([1, expected.with(-1, 'FAIL  desk of acme (smtp)')])
+  expect([alone.status, what(alone.out)]).toEqual([1, expected.with(-2, 'FAIL  desk of acme (smtp)')])
   expect(alone.out).toMatch(/connection_refused: nothing listens there; check host and port in desk\.url/)
   expect(await shell.databasePid()).toBeNull()
+})
+
+test('deliveries are put on hold and released, and whoever looks is told', async () => {
+  expect(await deliveries('release')).toBe('Delivery is not on hold.\n')
+  expect(await deliveries('hold')).toMatch(
+    /^Delivery is on hold\..*\nTo carry them: bellhop deliveries release\n$/,
+  )
+  expect(await deliveries('hold')).toMatch(/^Delivery is on hold already, since \d{4}-.* UTC\.\n$/)
+  expect((await file()).body.status).toBe('requested')
+  expect(await deliveries()).toMatch(
+    /^Note: delivery is on hold since \d{4}-\S+ \S+ UTC: bellhop deliveries release\nDELIVERY .*\ndlv_.* pending /,
+  )
+  expect(await list()).toEqual([expect.objectContaining({ state: 'pending', attempts: 0 })])
+  expect(await metrics()).toContain('bellhop_deliveries_held 1')
+  const { out } = await shell.run(['doctor'], { BRANDS_FILE: brands })
+  expect(out).toMatch(/^ok {4}database.*; delivery is on hold since .* UTC: bellhop deliveries release$/m)
+  expect(desk.mails).toEqual([])
+
+  expect(await deliveries('release')).toMatch(/^Delivery goes on; it was on hold since \d{4}-.* UTC\.\n$/)
+  await until(() => desk.mails.length === 1)
+  await until(async () => (await metrics()).includes('bellhop_deliveries_held 0'))
 })

@@ -41,7 +41,17 @@ describe('an operator starts with a brands file', () => {
             url: 'smtp://127.0.0.1:2525',
             from: { name: 'Acme Support', address: 'support@acme.example' },
             to: { name: '', address: 'helpdesk@acme.example' },
+            conversation: 'direct',
+            agents: [],
           },
+          mail: null,
+          reply: null,
+          inbound: null,
+          acknowledge: 'verified',
+          answers: 'always',
+          private: false,
+          ticketUrl: null,
+          templates: {},
         },
         {
           id: 'globex',
@@ -59,6 +69,14 @@ describe('an operator starts with a brands file', () => {
             url: 'https://desk.globex.example/tickets',
             secret: SECRETS.GLOBEX_WEBHOOK_SECRET,
           },
+          mail: null,
+          reply: null,
+          inbound: null,
+          acknowledge: 'verified',
+          answers: 'always',
+          private: false,
+          ticketUrl: null,
+          templates: {},
         },
       ],
     })
@@ -66,7 +84,12 @@ describe('an operator starts with a brands file', () => {
 
   test('the example that comes with Bellhop is taken as it is', async () => {
     const example = new URL('../../brands.example.yaml', import.meta.url).pathname
-    const { issuers, brands } = await readBrandsFile(example, { ...SECRETS, ACME_SMTP_PASSWORD: 'p%40ss' })
+    const { issuers, brands } = await readBrandsFile(example, {
+      ...SECRETS,
+      ACME_SMTP_PASSWORD: 'p%40ss',
+      ACME_IMAP_PASSWORD: 'p%40ss',
+      ACME_REPLY_KEY: Buffer.alloc(32, 1).toString('base64'),
+    })
     expect(issuers.map((issuer) => issuer.kind)).toEqual(['jwt', 'introspection'])
     expect(brands.map((brand) => brand.desk.connector)).toEqual(['smtp', 'webhook', 'inbox'])
     expect(brands[0]?.desk).toMatchObject({ url: 'smtps://bellhop:p%40ss@mail.acme.example' })

@@ -2,10 +2,13 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Connector } from '../../src/connectors/connector.ts'
+import { customerMail } from '../../src/connectors/customer-mail.ts'
 import { composeMail, type Mail } from '../../src/connectors/mail-message.ts'
 import { createSmtpConnector } from '../../src/connectors/smtp.connector.ts'
 import { createWebhookConnector } from '../../src/connectors/webhook.connector.ts'
 import { composeWebhook } from '../../src/connectors/webhook-message.ts'
+import { smtpDesk } from '../deliveries/mail-desk.ts'
+import { answer, brand, MAIL } from './a-customer-mail.ts'
 import { mail } from './a-mail.ts'
 import { longestBlocking } from './blocking.ts'
 import { NEVER, outgoingAttachment, outgoingMessage } from './outgoing-message.ts'
@@ -37,6 +40,17 @@ describe('nobody else waits long while a large message', () => {
     expect(await longestBlocking(() => composeMail(mail(change)))).toBeLessThan(LIMIT)
   })
 
+  test.each([
+    ['an answer of letters', { body: TEXT }],
+    ['an answer of what HTML escapes', { body: `<"&'>  `.repeat(MIB / 4) }],
+    ['an answer of line breaks', { body: '\n'.repeat(2 * MIB) }],
+    ['an answer on a subject of prefixes', { subject: 're: '.repeat(MIB / 2) }],
+    ['an answer on a subject of white space', { subject: `re${' '.repeat(2 * MIB)}x` }],
+  ])('is written for a customer: %s', async (_what, change) => {
+    const written = async () => composeMail(await customerMail({ ...brand(), mail: MAIL }, answer(change)))
+    expect(await longestBlocking(written)).toBeLessThan(LIMIT)
+  })
+
   describe('is sent', () => {
     let desks: Worker
     const connectors: Connector[] = []
@@ -44,7 +58,7 @@ describe('nobody else waits long while a large message', () => {
       desks = new Worker(new URL('./hungry-desks.ts', import.meta.url))
       const [ports] = await once(desks, 'message')
       const from = { name: 'Acme Support', address: 'support@acme.example' }
-      const smtp = { connector: 'smtp', url: `smtp://127.0.0.1:${ports.mail}`, from, to: from } as const
+      const smtp = { ...smtpDesk(ports.mail), from, to: from }
       const hook = { connector: 'webhook', url: `http://127.0.0.1:${ports.hook}/`, secret: SECRET } as const
       connectors.push(createSmtpConnector(smtp), createWebhookConnector(hook, Date.now))
     })

@@ -6,6 +6,7 @@ import type { SmtpDesk } from '../../src/config.ts'
 import type { Connector } from '../../src/connectors/connector.ts'
 import { createConnector } from '../../src/connectors/registry.ts'
 import { createSmtpConnector, SMTP_TIMEOUTS } from '../../src/connectors/smtp.connector.ts'
+import { brandOf } from '../bellhop.ts'
 import { NEVER, outgoingAttachment, outgoingMessage } from './outgoing-message.ts'
 import { SELF_SIGNED } from './self-signed.ts'
 
@@ -59,6 +60,8 @@ function connect(url: string): Connector {
     url,
     from: { name: 'Acme Support', address: 'support@acme.example' },
     to: { name: '', address: 'helpdesk@acme.example' },
+    conversation: 'direct',
+    agents: [],
   }
   const connector = createSmtpConnector(desk)
   opened.push(() => connector.close())
@@ -195,18 +198,7 @@ test('doctor asks without sending anything', async () => {
 })
 
 test('a registry line makes the connector of each kind of desk', async () => {
-  const brand = {
-    id: 'acme',
-    name: 'Acme',
-    issuers: [],
-    personClaim: 'sub',
-    brandClaim: 'brand',
-    requiredScope: null,
-    trustedClients: [],
-    wait: 2000,
-    ticketsPerMinute: 30,
-    origins: [],
-  }
+  const brand = brandOf('acme', { url: 'https://login.acme.example' })
   const inbox = createConnector({ ...brand, desk: { connector: 'inbox' } }, { now: Date.now })
   expect([inbox.name, inbox.atCommit, (await inbox.verify(NEVER)).ok]).toEqual(['inbox', true, true])
   const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`

@@ -98,3 +98,50 @@ test('an attempt ends within 60 s in production', () => {
   expect(attempt + body).toBeLessThan(60_000)
   expect(connecting + headers + body).toBeLessThan(60_000)
 })
+
+test('of what is said further a desk gets the message with who says it, and where the ticket stands', async () => {
+  const server = await start()
+  const content = Buffer.from('a')
+  const message = outgoingMessage({
+    first: false,
+    personId: null,
+    speaker: { kind: 'participant', name: 'Bob' },
+    ticketStatus: 'pending',
+    attachments: [outgoingAttachment(content)],
+  })
+  await connect(at(server)).send(message, NEVER)
+  const { head, body } = server.received[0] ?? { head: '', body: '' }
+  const headers = headersOf(head)
+  expect(headers['webhook-id']).toBe(message.messageId)
+  expect(new Webhook(SECRET).verify(body, headers)).toEqual({
+    type: 'support.message.created',
+    timestamp: '2026-03-01T09:30:00.125Z',
+    data: {
+      ticket_id: message.ticketId,
+      message_id: message.messageId,
+      brand_id: 'acme',
+      person_id: null,
+      speaker: { kind: 'participant', name: 'Bob' },
+      subject: message.subject,
+      body: message.body,
+      status: 'pending',
+      attachments: [
+        expect.objectContaining({ filename: 'export.csv', content_base64: content.toString('base64') }),
+      ],
+    },
+  })
+})
+
+test('of a status a desk gets what it became, under the id of the delivery', async () => {
+  const server = await start()
+  const message = outgoingMessage({ kind: 'status', status: 'solved', ticketStatus: 'open' })
+  await connect(at(server)).send(message, NEVER)
+  const { head, body } = server.received[0] ?? { head: '', body: '' }
+  const headers = headersOf(head)
+  expect(headers['webhook-id']).toBe(message.deliveryId)
+  expect(new Webhook(SECRET).verify(body, headers)).toEqual({
+    type: 'support.ticket.updated',
+    timestamp: '2026-03-01T09:30:00.125Z',
+    data: { ticket_id: message.ticketId, brand_id: 'acme', status: 'solved' },
+  })
+})

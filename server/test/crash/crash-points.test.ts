@@ -43,7 +43,7 @@ describe('killed after COMMIT, before anybody was asked to carry it', () => {
       await makeDue(scene.sql, found)
       await until(async () => (await stateOf(scene.sql, found)) === 'delivered')
       expect(await endsOf(scene.sql, found)).toEqual(['uncertain lease_expired', 'delivered smtp_250'])
-      expect(await auditOf(scene.sql, found)).toEqual(['person ticket.created'])
+      expect(await auditOf(scene.sql, found)).toEqual(['person ticket.created', 'system delivery.delivered'])
       expect(messageIds(scene.desk.mails)).toEqual([`<${found.body.message_id}@acme.example>`])
       expect(await countTickets()).toBe(1)
     },
@@ -75,4 +75,36 @@ describe('killed when the desk may have taken it', () => {
       expect(messageIds(scene.desk.mails)).toEqual(Array(2).fill(`<${found.body.message_id}@acme.example>`))
     },
   )
+})
+
+describe('killed while a customer says more', () => {
+  const countMessages = async () => {
+    const [row] = await scene.sql<{ messages: number; files: number }[]>`
+      SELECT (SELECT count(*)::int FROM messages) AS messages, (SELECT count(*)::int FROM attachments) AS files`
+    return [row?.messages, row?.files]
+  }
+
+  test.each([
+    ['before_commit', false],
+    ['after_commit', true],
+    ['before_attempt', true],
+  ] as const)('(%s) the same key says it once, and it is carried once', async (point, isKept) => {
+    const first = await scene.start()
+    const ticket = (await first.file('order-1'))?.body.ticket_id
+    first.kill()
+    await first.died
+    const victim = await scene.start(point)
+    expect(await victim.say(ticket, 'more-1')).toBeNull()
+    expect(await victim.died).toBe('SIGKILL')
+    expect(await countMessages()).toEqual(isKept ? [2, 1] : [1, 0])
+    const next = await scene.start()
+    const said = await next.say(ticket, 'more-1')
+    if (said === null) throw new Error('no answer')
+    expect(said).toMatchObject({ status: 201, replayed: isKept })
+    expect(await countMessages()).toEqual([2, 1])
+    await makeDue(scene.sql, said)
+    await until(async () => (await stateOf(scene.sql, said)) === 'delivered')
+    expect(messageIds(scene.desk.mails)).toHaveLength(2)
+    expect(messageIds(scene.desk.mails)[1]).toBe(`<${said.body.message_id}@acme.example>`)
+  })
 })

@@ -5,9 +5,9 @@ import { type AttemptMeasure, Carrier } from '../../src/deliveries/carrier.ts'
 import type { Job } from '../../src/deliveries/job.ts'
 import { fromId } from '../../src/ids.ts'
 import { createLog } from '../../src/log.ts'
-import { brandOf, startBellhop } from '../bellhop.ts'
+import { startBellhop } from '../bellhop.ts'
+import { outgoingMessage } from '../connectors/outgoing-message.ts'
 import { until } from '../database/embedded/processes.ts'
-import { startTestIssuer, type TestIssuer } from '../http/tokens/test-issuer.ts'
 import { mailBrand, startMailDesk } from './mail-desk.ts'
 import { endsOf } from './rows.ts'
 import { queueTickets } from './waiting.ts'
@@ -37,13 +37,11 @@ test("files that cannot be read are the disk's fault: nothing is sent, and the d
 })
 
 describe('attachments in hand at once', () => {
-  let issuer: TestIssuer
   let reading: string[]
   let ends: Map<string, () => void>
   let measured: AttemptMeasure[]
   let carrier: Carrier
   beforeEach(async () => {
-    issuer = await startTestIssuer()
     reading = []
     ends = new Map()
     measured = []
@@ -61,8 +59,7 @@ describe('attachments in hand at once', () => {
       close: async () => {},
     }
     carrier = new Carrier({
-      brands: [brandOf('acme', issuer)],
-      connectors: new Map([['acme', connector]]),
+      outlets: [{ brandId: 'acme', side: 'desk', connector, mailDomain: null }],
       store: {
         finish: async (end) => (end.next === 'delivered' ? 'delivered' : 'pending'),
         renew: async (leases) => new Set(leases.map(({ deliveryId }) => deliveryId)),
@@ -78,12 +75,11 @@ describe('attachments in hand at once', () => {
   })
   afterEach(async () => {
     await carrier.close(0, Promise.resolve())
-    await issuer.close()
   })
 
   const carry = (name: string, size: number) => {
     const job = jobOf(name, size, () => reading.push(name))
-    return carrier.carry(job, carrier.occupy('acme'))
+    return carrier.carry(job, carrier.occupy('acme', 'desk'))
   }
   const end = (name: string) => ends.get(name)?.()
 
@@ -93,7 +89,7 @@ describe('attachments in hand at once', () => {
     const third = carry('third', 30)
     await until(() => ends.has('first'))
     expect(reading).toEqual(['first'])
-    expect(carrier.take('acme', 30)).toBeNull()
+    expect(carrier.take('acme', 'desk', 30)).toBeNull()
     // What has none is not held up.
     const plain = carry('plain', 0)
     await until(() => ends.has('plain'))
@@ -106,11 +102,11 @@ describe('attachments in hand at once', () => {
     end('second')
     end('third')
     expect(await Promise.all([second, third])).toEqual(['delivered', 'delivered'])
-    const place = carrier.take('acme', 100)
+    const place = carrier.take('acme', 'desk', 100)
     expect(place?.bytes).toBe(100)
-    expect(carrier.take('acme', 1)).toBeNull()
+    expect(carrier.take('acme', 'desk', 1)).toBeNull()
     if (place) carrier.leave(place)
-    expect(carrier.take('acme', 1)).not.toBeNull()
+    expect(carrier.take('acme', 'desk', 1)).not.toBeNull()
   })
 
   test('may be one message alone, whatever its size', async () => {
@@ -159,17 +155,10 @@ function jobOf(name: string, size: number, read: () => void): Job {
     deliveryId: name,
     attempt: 1,
     retriedAfter: 0,
-    message: {
-      brandId: 'acme',
-      ticketId: name,
+    refused: null,
+    message: outgoingMessage({
       messageId: name,
-      personId: 'per_ada',
-      requester: { email: 'ada@example.com', name: null },
-      subject: '',
-      body: '',
-      createdAt: new Date(),
-      mailMessageId: null,
       attachments: size === 0 ? [] : [file],
-    },
+    }),
   }
 }

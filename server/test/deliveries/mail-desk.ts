@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import { SMTPServer } from 'smtp-server'
-import type { Brand, DeskConfig } from '../../src/config.ts'
+import type { Brand, SmtpDesk } from '../../src/config.ts'
 import { brandOf } from '../bellhop.ts'
 import type { TestIssuer } from '../http/tokens/test-issuer.ts'
 
 export type MailDesk = {
-  desk: DeskConfig
+  desk: SmtpDesk
   /** What arrived whole, as it went over the wire, whatever was answered. */
   mails: string[]
-  /** SMTP codes that the next recipients are refused with. */
-  refuseRecipients: number[]
+  /** SMTP codes, or whole answers, that the next recipients are refused with. */
+  refuseRecipients: (number | string)[]
   /** SMTP codes that the next mails are refused with, once they have arrived whole. */
   refuseMails: number[]
   /** Answers to mails are kept back until the returned function is called. */
@@ -59,12 +59,14 @@ export async function startMailDesk(): Promise<MailDesk> {
 }
 
 /** The mailbox of a helpdesk behind a mail server on this port. */
-export function smtpDesk(port: number): DeskConfig {
+export function smtpDesk(port: number): SmtpDesk {
   return {
     connector: 'smtp',
     url: `smtp://127.0.0.1:${port}`,
     from: { name: 'Acme Support', address: 'support@acme.example' },
     to: { name: '', address: 'helpdesk@acme.example' },
+    conversation: 'direct',
+    agents: [],
   }
 }
 
@@ -82,9 +84,11 @@ export function messageIds(mails: string[]): string[] {
   return mails.map((mail) => /^Message-ID: *(\S+)\r?$/im.exec(mail)?.[1] ?? 'none')
 }
 
-function refusal(code: number | undefined): Error | null {
-  if (code === undefined) return null
-  return Object.assign(new Error(`not now, says ${CANARY}`), { responseCode: code })
+function refusal(answer: number | string | undefined): Error | null {
+  if (answer === undefined) return null
+  if (typeof answer === 'string')
+    return Object.assign(new Error(answer.slice(4)), { responseCode: Number(answer.slice(0, 3)) })
+  return Object.assign(new Error(`not now, says ${CANARY}`), { responseCode: answer })
 }
 
 /** What a desk says is kept with the attempt and is in no log. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { listDeliveries, retryDeliveries } from '../../src/deliveries/delivery.report.ts'
+import { countDeliveries, listDeliveries, retryDeliveries } from '../../src/deliveries/delivery.report.ts'
 import type { DeliveryState } from '../../src/deliveries/delivery.store.ts'
 import { startBellhop } from '../bellhop.ts'
 import { until } from '../database/embedded/processes.ts'
@@ -44,6 +44,37 @@ test.each([[UNDELIVERED], [['dead'] as DeliveryState[]], [['leased', 'rejected']
     })
   },
 )
+
+test('what failed is counted by side from its index, and no row of it is looked at', async () => {
+  const { sql } = database
+  await queueTickets(sql, 'acme', 1)
+  await sql`
+    INSERT INTO deliveries (brand_id, id, message_id, side, connector, recipient, state, finished_at)
+    SELECT brand_id, gen_random_uuid(), id, side, CASE side WHEN 'desk' THEN 'smtp' ELSE 'mail' END,
+      CASE side WHEN 'customer' THEN 'ada@example.com' END, state, now()
+    FROM messages, generate_series(1, 1000), unnest(ARRAY['desk', 'customer']) side,
+      unnest(ARRAY['dead', 'rejected', 'delivered', 'delivered', 'delivered']) state`
+  await sql`VACUUM (ANALYZE) deliveries`
+  await sql.begin(async (transaction) => {
+    const read = async () => {
+      const [row] = await transaction<{ rows: number; scans: number }[]>`
+        SELECT idx_tup_fetch::int AS rows, seq_scan::int AS scans FROM pg_stat_xact_user_tables
+        WHERE relname = 'deliveries'`
+      return row ?? { rows: Number.NaN, scans: Number.NaN }
+    }
+    const before = await read()
+    const counts = await countDeliveries(transaction)
+    expect(counts.map(({ side, state, count }) => `${side} ${state} ${count}`).sort()).toEqual([
+      'customer dead 1000',
+      'customer rejected 1000',
+      'desk dead 1000',
+      'desk pending 1',
+      'desk rejected 1000',
+    ])
+    const { rows, scans } = await read()
+    expect([rows - before.rows, scans - before.scans]).toEqual([1, 0])
+  })
+})
 
 test('many are retried in a few statements, each with an audit entry that sorts by its time', async () => {
   const { sql } = database

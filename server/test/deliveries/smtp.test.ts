@@ -64,7 +64,7 @@ describe('the desk takes the ticket', () => {
     expect(await attemptsOf(bellhop.sql, filed)).toEqual([
       { number: 1, outcome: 'delivered', code: 'smtp_250', answer: expect.stringContaining('kept as 42') },
     ])
-    expect(await auditOf(bellhop.sql, filed)).toEqual(['person ticket.created'])
+    expect(await auditOf(bellhop.sql, filed)).toEqual(['person ticket.created', 'system delivery.delivered'])
   })
 
   test('later than the brand lets its customers wait: it is requested, and sent when the desk answered', async () => {
@@ -188,7 +188,7 @@ describe('the desk does not take the ticket now', () => {
     expect(await auditOf(bellhop.sql, filed)).toEqual(['person ticket.created', 'system delivery.dead'])
     expect(await statusOf(filed.body.ticket_id)).toBe('requested')
     const { text } = await bellhop.ask('/metrics')
-    expect(text).toContain('bellhop_deliveries{brand="acme",state="dead"} 1')
+    expect(text).toContain('bellhop_deliveries{brand="acme",side="desk",state="dead"} 1')
   })
 })
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BlobFolder } from '../../src/blobs/blob-folder.ts'
-import { Upkeep } from '../../src/deliveries/upkeep.ts'
+import { type Chore, Upkeep } from '../../src/deliveries/upkeep.ts'
 import { createLog } from '../../src/log.ts'
 import { until } from '../database/embedded/processes.ts'
 import { createTestDatabase, type TestDatabase } from '../database/test-database.ts'
@@ -28,8 +28,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const createUpkeep = (every?: number, asked = () => underWay) =>
+const createUpkeep = (every?: number, asked = () => underWay, chores: Chore[] = []) =>
   new Upkeep({
+    chores,
     database: database.database,
     blobs: new BlobFolder(folder, () => Date.now() + 2 * DAY),
     log: createLog({ level: 'debug', pretty: false, stream: { write: (line) => void lines.push(line) } }),
@@ -90,6 +91,15 @@ test('keys are held for their 24 h, and then swept, however many', async () => {
   const [left] = await database.sql`SELECT count(*)::int AS count FROM idempotency_keys`
   expect(left?.count).toBe(10)
   expect(lines.join('')).toMatch(/"count":20090,"event":"keys_swept"/)
+})
+
+test("others' chores are done until none is left, and said where there was one", async () => {
+  const left = [3, 3, 1]
+  const idle = { event: 'idle', atOnce: 3, some: async () => 0 }
+  const chore = { event: 'chores_done', atOnce: 3, some: async () => left.shift() ?? 0 }
+  await createUpkeep(undefined, undefined, [idle, chore]).round()
+  expect(left).toEqual([])
+  expect(lines).toEqual([expect.stringMatching(/"count":7,"event":"chores_done"/)])
 })
 
 test("blobs are swept in every sixtieth round, unless the folder is another installation's", async () => {

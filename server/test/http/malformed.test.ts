@@ -38,6 +38,11 @@ describe('what is not HTTP is answered all the same', () => {
     ['an unknown transfer encoding', headOf('POST', TICKETS, { 'transfer-encoding': 'chunked, x' })],
     ['no Host', headOf('GET', '/healthz', { host: undefined })],
     ['two Hosts', headOf('GET', '/healthz', { host: ['a', 'b'] })],
+    ['a Host of two words', headOf('GET', '/healthz', { host: 'a b' })],
+    ['a Host with a path', headOf('GET', '/healthz', { host: 'a/b' })],
+    ['a Host with a user', headOf('GET', '/healthz', { host: 'a@b' })],
+    ['a Host whose port is a word', headOf('GET', '/healthz', { host: 'a:b' })],
+    ['a Host whose bracket stays open', headOf('GET', '/healthz', { host: '[::1' })],
     ['a tunnel through us', headOf('CONNECT', 'example.com:443')],
   ])('%s', async (_what, bytes) => {
     expectError(await sayRaw(bellhop.url, bytes), 400, 'bad_request')
@@ -79,6 +84,15 @@ describe('too much before the body', () => {
   test('a path that is longer than all headers may be', async () => {
     expectError(await sayRaw(bellhop.url, headOf('GET', `/${long}`)), 414, 'uri_too_long')
     expectError(await sayRaw(bellhop.url, headOf('GET', `/${'a'.repeat(100_000)}`)), 414, 'uri_too_long')
+  })
+
+  test('a path that is longer than all headers may be, behind another request', async () => {
+    const connection = await openRaw(bellhop.url)
+    connection.write(headOf('GET', '/healthz'))
+    expect((await connection.answer()).status).toBe(200)
+    connection.write(headOf('GET', `/${long}`))
+    expectError(await connection.answer(), 414, 'uri_too_long')
+    await connection.closed
   })
 
   test('a path that is too long while the headers are not', async () => {
@@ -155,7 +169,8 @@ describe('HEAD', () => {
     ['/readyz', 200],
     ['/openapi.json', 200],
     ['/nowhere', 404],
-    [TICKETS, 405],
+    [TICKETS, 401],
+    [`${TICKETS}/tkt_0/messages`, 405],
   ])('%s has the status of GET and no body', async (path, status) => {
     const connection = await openRaw(bellhop.url)
     connection.write(headOf('HEAD', path))
@@ -167,6 +182,20 @@ describe('HEAD', () => {
     expect(head.headers['content-type']).toBe(get.headers['content-type'])
     expect(head.headers['x-request-id']).toMatch(/^[0-9a-f]{32}$/)
   })
+})
+
+test.each([
+  '',
+  'a',
+  'a:',
+  'localhost:8080',
+  'under_score.example',
+  '%C3%A9.example',
+  '[::1]:8080',
+  '127.0.0.1',
+])('the Host %j is one', async (host) => {
+  const answer = await sayRaw(bellhop.url, headOf('GET', '/healthz', { host, connection: 'close' }))
+  expect(answer.status).toBe(200)
 })
 
 test.each(['', ' ', 'a b', 'localhost:99999', '[::1', 'http://evil.example', 'a/b', '%', '@'])(
@@ -182,7 +211,7 @@ test.each(['', ' ', 'a b', 'localhost:99999', '[::1', 'http://evil.example', 'a/
 
 test('requests one behind the other on a connection are answered in their order', async () => {
   const connection = await openRaw(bellhop.url)
-  const paths = ['/healthz', '/nowhere', TICKETS, '/healthz']
+  const paths = ['/healthz', '/nowhere', `${TICKETS}/tkt_0/messages`, '/healthz']
   connection.write(paths.map((path) => headOf('GET', path)).join(''))
   const statuses: number[] = []
   for (const _ of paths) statuses.push((await connection.answer()).status)

@@ -43,12 +43,13 @@ describe('what an operator can watch', () => {
     expect(reading(text, request(400))).toBe(1)
     expect(reading(text, 'bellhop_ticket_acceptance_duration_seconds_count')).toBe(1)
     expect(reading(text, 'bellhop_blob_bytes')).toBe(1234)
+    expect(reading(text, 'bellhop_deliveries_held')).toBe(0)
     expect(reading(text, 'bellhop_database_pool{what="max"}')).toBeGreaterThan(0)
     expect(reading(text, 'nodejs_eventloop_lag_p99_seconds')).toBeGreaterThanOrEqual(0)
     expect(text).toContain('bellhop_issuer_calls_total{issuer=')
   })
 
-  test('what is not delivered, by brand and state, and how old the oldest is', async () => {
+  test('what is not delivered, by brand, side and state, and how old the oldest is', async () => {
     await bellhop.file()
     await bellhop.sql`UPDATE deliveries SET state = 'dead', finished_at = now()`
     await bellhop.file({ brand_id: 'globex' })
@@ -59,22 +60,45 @@ describe('what an operator can watch', () => {
     // An answer of the database is kept for a second.
     await expect.poll(scrape, { timeout: 5000 }).toContain('bellhop_deliveries{brand="globex"')
     const text = await scrape()
-    expect(reading(text, 'bellhop_deliveries{brand="acme",state="dead"}')).toBe(2)
-    expect(reading(text, 'bellhop_deliveries{brand="globex",state="pending"}')).toBe(1)
-    const age = reading(text, 'bellhop_oldest_undelivered_age_seconds{brand="globex"}')
+    expect(reading(text, 'bellhop_deliveries{brand="acme",side="desk",state="dead"}')).toBe(2)
+    expect(reading(text, 'bellhop_deliveries{brand="globex",side="desk",state="pending"}')).toBe(1)
+    const age = reading(text, 'bellhop_oldest_undelivered_age_seconds{brand="globex",side="desk"}')
     expect(age).toBeGreaterThan(3590)
     expect(age).toBeLessThan(3660)
-    expect(text).not.toContain('bellhop_oldest_undelivered_age_seconds{brand="acme"}')
+    expect(text).not.toContain('bellhop_oldest_undelivered_age_seconds{brand="acme"')
     await bellhop.sql`UPDATE deliveries SET state = 'delivered', finished_at = now()`
     await expect.poll(scrape, { timeout: 5000 }).not.toContain('state="dead"')
     expect(await scrape()).not.toContain('bellhop_oldest_undelivered_age_seconds{')
   })
 })
 
+test('a customer’s mailbox that is full for days hides no desk that is away, and makes none look so', async () => {
+  const metrics = new Metrics({ brandIds: [], issuers: [] })
+  const days = 2 * 86_400
+  metrics.watch({
+    deliveries: async () => [
+      { brandId: 'acme', side: 'customer', state: 'leased', count: 1, oldestAge: days },
+      { brandId: 'acme', side: 'customer', state: 'pending', count: 2, oldestAge: 30 },
+      { brandId: 'globex', side: 'desk', state: 'pending', count: 4, oldestAge: 1000 },
+      { brandId: 'globex', side: 'customer', state: 'pending', count: 1, oldestAge: days },
+    ],
+    held: async () => false,
+    blobBytes: async () => 0,
+    pool: () => ({ open: 0, busy: 0, max: 0, waiting: 0 }),
+  })
+  const text = await metrics.registry.metrics()
+  const age = (brand: string, side: string) =>
+    reading(text, `bellhop_oldest_undelivered_age_seconds{brand="${brand}",side="${side}"}`)
+  expect([age('acme', 'desk'), age('acme', 'customer')]).toEqual([Number.NaN, days])
+  expect([age('globex', 'desk'), age('globex', 'customer')]).toEqual([1000, days])
+  expect(reading(text, 'bellhop_deliveries{brand="acme",side="customer",state="pending"}')).toBe(2)
+  expect(reading(text, 'bellhop_deliveries{brand="globex",side="desk",state="pending"}')).toBe(4)
+})
+
 test('who asks over and over costs the database a question a second, and one a minute for the bytes', async () => {
   const clock = startClock()
   const metrics = new Metrics({ brandIds: [], issuers: [] })
-  const asked = { deliveries: 0, blobBytes: 0 }
+  const asked = { deliveries: 0, held: 0, blobBytes: 0 }
   let away = false
   const answer = async <T>(what: keyof typeof asked, value: T) => {
     asked[what]++
@@ -83,7 +107,9 @@ test('who asks over and over costs the database a question a second, and one a m
   }
   metrics.watch(
     {
-      deliveries: () => answer('deliveries', [{ brandId: 'acme', state: 'dead', count: 3, oldestAge: 5 }]),
+      deliveries: () =>
+        answer('deliveries', [{ brandId: 'acme', side: 'desk', state: 'dead', count: 3, oldestAge: 5 }]),
+      held: () => answer('held', true),
       blobBytes: () => answer('blobBytes', 42),
       pool: () => ({ open: 0, busy: 0, max: 0, waiting: 0 }),
     },
@@ -94,20 +120,21 @@ test('who asks over and over costs the database a question a second, and one a m
     return metrics.registry.metrics()
   }
   const text = await many()
-  expect(reading(text, 'bellhop_deliveries{brand="acme",state="dead"}')).toBe(3)
+  expect(reading(text, 'bellhop_deliveries{brand="acme",side="desk",state="dead"}')).toBe(3)
+  expect(reading(text, 'bellhop_deliveries_held')).toBe(1)
   expect(reading(text, 'bellhop_blob_bytes')).toBe(42)
-  expect(asked).toEqual({ deliveries: 1, blobBytes: 1 })
+  expect(asked).toEqual({ deliveries: 1, held: 1, blobBytes: 1 })
   clock.forward(1001)
   await many()
-  expect(asked).toEqual({ deliveries: 2, blobBytes: 1 })
+  expect(asked).toEqual({ deliveries: 2, held: 2, blobBytes: 1 })
   clock.forward(60_000)
   away = true
-  expect(await many()).not.toMatch(/^bellhop_(deliveries\{|blob_bytes )/m)
-  expect(asked).toEqual({ deliveries: 3, blobBytes: 2 })
+  expect(await many()).not.toMatch(/^bellhop_(deliveries\{|deliveries_held |blob_bytes )/m)
+  expect(asked).toEqual({ deliveries: 3, held: 3, blobBytes: 2 })
   away = false
   clock.forward(5001)
   expect(reading(await many(), 'bellhop_blob_bytes')).toBe(42)
-  expect(asked).toEqual({ deliveries: 4, blobBytes: 3 })
+  expect(asked).toEqual({ deliveries: 4, held: 4, blobBytes: 3 })
 })
 
 test('no caller can add a series, or leave a word of theirs', async () => {

@@ -1,17 +1,21 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { LET_IN } from '../../src/http/admission.ts'
-import { startBellhop, type TestBellhop, TICKET } from '../bellhop.ts'
-import { headOf, openRaw, type RawConnection } from './raw-http.ts'
+import { brandOf, startBellhop, type TestBellhop, TICKET } from '../bellhop.ts'
+import { headOf, openRaw, type RawConnection, sayRaw } from './raw-http.ts'
 
 const TICKETS = '/v1/support/tickets'
 const MIB = 1024 * 1024
+const ORIGIN = 'https://app.acme.example'
 const LIMITS = { requests: 5, bytes: 2 * MIB }
 
 let bellhop: TestBellhop
 let authorization: string
 const open: RawConnection[] = []
 beforeAll(async () => {
-  bellhop = await startBellhop({ inFlight: LIMITS })
+  bellhop = await startBellhop({
+    inFlight: LIMITS,
+    brands: (issuer) => [brandOf('acme', issuer, { origins: [ORIGIN] })],
+  })
   authorization = `Bearer ${await bellhop.issuer.token()}`
 })
 afterEach(() => {
@@ -29,6 +33,20 @@ const announce = async (length: number, as = authorization) => {
 }
 const file = async (bytes = 0) => (await bellhop.file({ note: 'n'.repeat(bytes) }, { authorization })).status
 const statusOf = async (path: string) => (await bellhop.ask(path, { headers: { authorization } })).status
+
+/** No ticket is kept until it is released. */
+async function lockTickets(): Promise<{ release(): void }> {
+  const gate = Promise.withResolvers<void>()
+  const locked = Promise.withResolvers<void>()
+  const holding = bellhop.sql.begin(async (sql) => {
+    await sql`LOCK TABLE tickets IN EXCLUSIVE MODE`
+    locked.resolve()
+    await gate.promise
+  })
+  holding.catch(locked.reject)
+  await locked.promise
+  return { release: () => gate.resolve() }
+}
 
 describe('large bodies', () => {
   test('hold nothing by being announced', async () => {
@@ -91,16 +109,44 @@ test('who has no valid token takes nobody a place, however long it takes to tell
   await expect.poll(() => file()).toBe(201)
 })
 
+test('a full server turns away before it looks at anything, and counts whom', async () => {
+  const holding = await lockTickets()
+  const waiting = Array.from({ length: LIMITS.requests }, () => bellhop.file({}, { authorization }))
+  await expect.poll(() => statusOf('/readyz')).toBe(503)
+  const refused = await sayRaw(
+    bellhop.url,
+    headOf('POST', TICKETS, { origin: ORIGIN, 'content-type': 'text/plain', 'content-length': 0 }),
+  )
+  expect([refused.status, refused.body]).toEqual([
+    503,
+    { error: 'unavailable', message: 'The server is full.' },
+  ])
+  expect(refused.headers).toMatchObject({
+    'retry-after': '1',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': expect.stringMatching(/^[0-9a-f]{32}$/),
+    'access-control-allow-origin': ORIGIN,
+    'access-control-expose-headers': expect.stringContaining('retry-after'),
+  })
+  expect(await sayRaw(bellhop.url, headOf('HEAD', '/nowhere'), true)).toMatchObject({ status: 503, text: '' })
+  for (const path of ['/healthz', '/metrics', '/metrics?name=x']) expect(await statusOf(path)).toBe(200)
+  holding.release()
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(LIMITS.requests).fill(201))
+  await expect.poll(() => bellhop.logged(), { timeout: 5000 }).toMatch(/"event":"turned_away"/)
+  const lines = bellhop
+    .logged()
+    .split('\n')
+    .filter((line) => line.includes('"turned_away"'))
+  const counted = lines.reduce((sum, line) => sum + JSON.parse(line).count, 0)
+  const { text } = await bellhop.ask('/metrics')
+  expect(counted).toBeGreaterThanOrEqual(2)
+  expect(Number(/^bellhop_http_turned_away_total (\d+)$/m.exec(text)?.[1])).toBe(counted)
+  expect(bellhop.logged()).not.toMatch(/"event":"request"[^\n]*"route":"unknown"/)
+})
+
 test('who hangs up is counted until the work is over that they gave', async () => {
   const body = JSON.stringify({ ...TICKET, subject: 'sent and gone' })
-  const gate = Promise.withResolvers<void>()
-  const locked = Promise.withResolvers<void>()
-  const holding = bellhop.sql.begin(async (sql) => {
-    await sql`LOCK TABLE tickets IN EXCLUSIVE MODE`
-    locked.resolve()
-    await gate.promise
-  })
-  await locked.promise
+  const holding = await lockTickets()
   const answers: number[] = []
   for (let round = 0; round < 2 * LIMITS.requests; round++) {
     const { connection, answer } = await announce(Buffer.byteLength(body))
@@ -112,8 +158,7 @@ test('who hangs up is counted until the work is over that they gave', async () =
   expect(answers).toEqual([...Array(LIMITS.requests).fill(100), ...Array(LIMITS.requests).fill(503)])
   expect(await statusOf(`${TICKETS}/tkt_0`)).toBe(503)
   expect([await statusOf('/readyz'), await statusOf('/healthz')]).toEqual([503, 200])
-  gate.resolve()
-  await holding
+  holding.release()
   await expect.poll(() => statusOf('/readyz')).toBe(200)
   const [kept] = await bellhop.sql`SELECT count(*)::int FROM tickets WHERE subject = 'sent and gone'`
   expect(kept?.count).toBe(LIMITS.requests)

@@ -40,9 +40,16 @@ test('a customer files a ticket, gets a receipt, and reads it back', async () =>
       {
         message_id: filed.body.message_id,
         author: 'customer',
+        speaker: { kind: 'customer', name: TICKET.requester_name },
         body: TICKET.body,
         created_at: expect.any(String),
         status: 'sent',
+        delivery: {
+          state: 'delivered',
+          attempts: 0,
+          last_attempt_at: null,
+          delivered_at: expect.stringMatching(/Z$/),
+        },
         attachments: [],
       },
     ],
@@ -176,9 +183,10 @@ describe("somebody else's ticket and one that is not there look the same", () =>
 describe('what HTTP and the paths refuse', () => {
   test.each([
     ['GET', '/nowhere', 404, 'not_found', null],
-    ['POST', '/v1/support/tickets/tkt_1', 405, 'method_not_allowed', 'GET, HEAD'],
-    ['GET', '/v1/support/tickets', 405, 'method_not_allowed', 'POST'],
-    ['OPTIONS', '/v1/support/tickets', 405, 'method_not_allowed', 'POST'],
+    ['POST', '/v1/support/tickets/tkt_1', 405, 'method_not_allowed', 'GET, HEAD, PATCH'],
+    ['DELETE', '/v1/support/tickets', 405, 'method_not_allowed', 'GET, HEAD, POST'],
+    ['OPTIONS', '/v1/support/tickets', 405, 'method_not_allowed', 'GET, HEAD, POST'],
+    ['GET', '/v1/support/tickets/tkt_1/messages', 405, 'method_not_allowed', 'POST'],
     ['PROPFIND', '/healthz', 405, 'method_not_allowed', 'GET, HEAD'],
     ['GET', '/%', 400, 'bad_request', null],
     ['GET', `/${'a'.repeat(9000)}`, 414, 'uri_too_long', null],

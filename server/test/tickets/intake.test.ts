@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, DatabaseDeadline, openDatabase } from '../../src/database/pool.ts'
 import { newUuid } from '../../src/ids.ts'
@@ -26,6 +27,7 @@ function aRow(overrides: Partial<NewTicketRow> = {}): NewTicketRow {
     personId: 'per_ada',
     requesterEmail: 'ada@example.com',
     requesterName: null,
+    addressProven: false,
     subject: 'A subject',
     body: 'A body',
     actor: 'person',
@@ -39,6 +41,7 @@ function aRow(overrides: Partial<NewTicketRow> = {}): NewTicketRow {
       lockedBy: null,
       lease: 0,
     },
+    acknowledgement: null,
     attachments: [],
     key: null,
     ...overrides,
@@ -156,4 +159,21 @@ test('while the database hangs, everybody is told in time', { timeout: 20_000 },
   const outcomes = await Promise.allSettled(Array.from({ length: 500 }, () => intake.keep(aRow())))
   expect(outcomes.every((outcome) => outcome.status === 'rejected')).toBe(true)
   expect(performance.now() - started).toBeLessThan(6000)
+})
+
+test('who has waited for something else already waits so much less, wherever they stand', async () => {
+  const intake = new Intake({
+    run: async (ms) => {
+      await pause(ms)
+      throw new DatabaseDeadline('late')
+    },
+  })
+  const told: string[] = []
+  const keep = (name: string, ms: number) =>
+    intake.keep(aRow(), performance.now() + ms).catch(() => told.push(name))
+  // Four lanes are taken; the last two stand in one line behind them.
+  const lanes = Array.from({ length: 4 }, () => keep('lane', 300))
+  await Promise.all([...lanes, keep('patient', 2000), keep('hurried', 100)])
+  expect(told.indexOf('hurried')).toBeLessThan(told.indexOf('patient'))
+  expect(told.slice(0, 5)).toContain('hurried')
 })

@@ -38,7 +38,7 @@ export async function ensureCluster(
     if (Number(version) === binaries.major) return await takeOver(layout.cluster, user)
     throw new OperatorError(
       `DATA_DIR: the database is of PostgreSQL ${Number(version)} and this program brings ${binaries.major}: ` +
-        'dump it with the Bellhop that made it, and restore it into a new DATA_DIR',
+        'bellhop backup with the Bellhop that made it, and bellhop restore into a new DATA_DIR',
     )
   }
   // What is there and is no cluster of ours is not ours to touch.

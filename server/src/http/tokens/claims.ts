@@ -1,9 +1,6 @@
 import type { Caller } from '../../tickets/caller.ts'
 import { refusal } from './refusals.ts'
 
-/** Seconds by which an issuer's clock and ours may differ. */
-export const CLOCK_TOLERANCE = 30
-
 /**
  * The caller that these claims describe, frozen, since one caller serves many requests. They are a token's
  * claims whose signature has held (RFC 7519, RFC 9068), or the answer of an introspection (RFC 7662).

@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import type { IntrospectionIssuer } from '../../config.ts'
 import { type AppError, unavailable } from '../../errors.ts'
-import { CLOCK_TOLERANCE, callerOf } from './claims.ts'
+import { CLOCK_TOLERANCE } from '../../tickets/caller.ts'
+import { callerOf } from './claims.ts'
 import { IssuerCallError, type IssuerCalls } from './issuer-call.ts'
 import { isRefusal, type RefusalReason, reasonOf, refusal } from './refusals.ts'
 import type { Verified } from './verified.ts'
@@ -32,7 +33,9 @@ export function createIntrospector(
   issuer: IntrospectionIssuer,
   { calls, timeout, now }: TokenQuestions,
 ): Introspector {
-  const refused = new LRUCache<string, { reason: RefusalReason; until: number }>({ max: REMEMBERED_AT_MOST })
+  const refused = new LRUCache<string, { reason: RefusalReason; from: number; until: number }>({
+    max: REMEMBERED_AT_MOST,
+  })
   const authorization = basic(issuer)
   let asking = 0
 
@@ -58,6 +61,7 @@ export function createIntrospector(
     if (reason !== null) throw refusal(reason)
     return {
       caller: callerOf(issuer.issuer, answer),
+      from: askedAt,
       until: Math.min(Number(answer.exp) * 1000, askedAt + ACTIVE_REMEMBERED),
       signedBy: null,
     }
@@ -66,14 +70,18 @@ export function createIntrospector(
   return {
     async ask(token, key) {
       const known = refused.get(key)
-      if (known !== undefined && now() < known.until) throw refusal(known.reason)
+      const at = now()
+      // A clock that was put back would keep it for as long.
+      if (known !== undefined && known.from <= at && at < known.until) throw refusal(known.reason)
       if (asking >= QUESTIONS_AT_ONCE) throw away('too_many_questions')
       asking += 1
       try {
         return await askNow(token)
       } catch (error) {
-        if (isRefusal(error))
-          refused.set(key, { reason: reasonOf(error), until: now() + INACTIVE_REMEMBERED })
+        if (isRefusal(error)) {
+          const from = now()
+          refused.set(key, { reason: reasonOf(error), from, until: from + INACTIVE_REMEMBERED })
+        }
         throw error
       } finally {
         asking -= 1

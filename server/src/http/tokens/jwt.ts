@@ -1,7 +1,8 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose'
 import type { JwtIssuer } from '../../config.ts'
 import type { AppError } from '../../errors.ts'
-import { CLOCK_TOLERANCE, callerOf } from './claims.ts'
+import { CLOCK_TOLERANCE } from '../../tickets/caller.ts'
+import { callerOf } from './claims.ts'
 import type { KeySet } from './key-set.ts'
 import { type KeyHolder, keysAway } from './keys.ts'
 import { isRefusal, type RefusalReason, refusal } from './refusals.ts'
@@ -28,6 +29,7 @@ export function createJwtVerifier(issuer: JwtIssuer, keys: KeyHolder, now: () =>
     const expires = (claims.exp ?? 0) * 1000
     return {
       caller: callerOf(issuer.issuer, claims),
+      from: at,
       until: Math.min(expires, at + JWT_REMEMBERED),
       signedBy: { keys, set },
     }
