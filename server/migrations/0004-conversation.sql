@@ -120,6 +120,7 @@ CREATE TABLE inbound_mails (
   authenticated   boolean,
   -- SHA-256 over Message-ID, authenticated author and body.
   fingerprint     bytea       CHECK (octet_length(fingerprint) = 32),
+  -- Where it was said; of a quarantined one, the ticket that it points to, by nobody's proven word.
   ticket_id       uuid,
   message_id      uuid,
   -- The delivery that a bounce is of.
@@ -143,6 +144,8 @@ CREATE UNIQUE INDEX inbound_mails_once ON inbound_mails (brand_id, fingerprint)
   WHERE settled_as IN ('automatic', 'reply', 'new_ticket', 'bounce');
 CREATE INDEX inbound_mails_quarantined ON inbound_mails (brand_id, received_at)
   WHERE settled_as = 'quarantined' AND resolution IS NULL;
+CREATE INDEX inbound_mails_pointing ON inbound_mails (brand_id, ticket_id)
+  WHERE settled_as = 'quarantined' AND ticket_id IS NOT NULL;
 CREATE INDEX inbound_mails_settled ON inbound_mails (settled_at) WHERE sha256 IS NOT NULL;
 -- Somebody who answers a mail of their own names it. What is kept of a Message-ID fits into an index.
 CREATE INDEX inbound_mails_named ON inbound_mails (brand_id, mail_message_id) WHERE message_id IS NOT NULL;

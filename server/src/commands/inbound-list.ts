@@ -22,7 +22,7 @@ export async function inboundListCommand(
   })
 }
 
-const HEADINGS = ['MAIL', 'BRAND', 'REASON', 'FROM', 'PROVEN', 'BYTES', 'BY', 'CAME']
+const HEADINGS = ['MAIL', 'BRAND', 'REASON', 'FROM', 'PROVEN', 'POINTS TO', 'BYTES', 'BY', 'CAME']
 
 function toCells(line: MailLine): string[] {
   return [
@@ -31,6 +31,7 @@ function toCells(line: MailLine): string[] {
     line.reason ?? '-',
     line.authorAddress === null ? '-' : onOneLine(line.authorAddress),
     line.authenticated === true ? 'yes' : 'no',
+    line.ticketId === null ? '-' : toId('tkt', line.ticketId),
     String(line.size),
     line.way,
     toTime(line.receivedAt),

@@ -110,8 +110,10 @@ function deliveryLine(delivery: StoryDelivery): string {
 }
 
 function mailLine(mail: StoryMail): string {
-  const { settledAs, reason, authorAddress, authenticated } = mail
-  const as = settledAs === null ? 'not settled yet' : reason === null ? settledAs : `${settledAs} (${reason})`
+  const { settledAs, reason, authorAddress, authenticated, resolution } = mail
+  const why = reason === null ? '' : ` (${reason})`
+  const done = resolution === null ? '' : `, ${resolution}`
+  const as = settledAs === null ? 'not settled yet' : `${settledAs}${why}${done}`
   const from =
     authorAddress === null ? '' : ` from ${authorAddress}${authenticated ? '' : ', not authenticated'}`
   return `${toId('inb', mail.mailId)}  ${toTime(mail.receivedAt)}  ${onOneLine(`by ${mail.way}${from}: ${as}`)}`
@@ -174,6 +176,7 @@ export function storyJson(story: TicketStory): object {
       reason: mail.reason,
       author_address: mail.authorAddress,
       authenticated: mail.authenticated,
+      resolution: mail.resolution,
     })),
     done: story.entries.map((entry) => ({
       at: entry.at.toISOString(),

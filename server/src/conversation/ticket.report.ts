@@ -127,6 +127,8 @@ export type StoryMail = {
   reason: string | null
   authorAddress: string | null
   authenticated: boolean | null
+  /** What an operator did about a quarantined one, or the sweep. */
+  resolution: 'released' | 'discarded' | null
 }
 
 export type StoryEntry = {
@@ -191,10 +193,13 @@ export async function readStory(
   // What is on the ticket names its mail; only a mail that is not, a bounce say, names the ticket alone.
   const mails = await sql<StoryMail[]>`
     SELECT i.id AS "mailId", i.way, i.received_at AS "receivedAt", i.settled_as AS "settledAs", i.reason,
-      i.author_address AS "authorAddress", i.authenticated
+      i.author_address AS "authorAddress", i.authenticated, i.resolution
     FROM inbound_mails i
     WHERE i.brand_id = ${brandId} AND i.id IN (
       SELECT json_array_elements_text(${mailIds}::text::json)::uuid
+      UNION
+      SELECT id FROM inbound_mails
+      WHERE brand_id = ${brandId} AND ticket_id = ${ticketId} AND settled_as = 'quarantined'
       UNION
       SELECT inbound_mail_id FROM audit_entries
       WHERE brand_id = ${brandId} AND ticket_id = ${ticketId} AND inbound_mail_id IS NOT NULL)

@@ -22,6 +22,7 @@ export type MailLine = {
   mailMessageId: string | null
   authorAddress: string | null
   authenticated: boolean | null
+  /** Where it was said; of one that lies in quarantine, the ticket that it points to. */
   ticketId: string | null
   messageId: string | null
   deliveryId: string | null
@@ -89,7 +90,7 @@ export async function resolveMail(tx: Executor, done: Resolution): Promise<boole
   const rows = await tx`
     WITH resolved AS (
       UPDATE inbound_mails SET resolution = ${done.as}, resolved_at = now(),
-        ticket_id = ${done.ticketId}, message_id = ${done.messageId}
+        ticket_id = coalesce(${done.ticketId}::uuid, ticket_id), message_id = ${done.messageId}
       WHERE brand_id = ${done.brandId} AND id = ${done.mailId} AND settled_as = 'quarantined' AND resolution IS NULL
       RETURNING brand_id, id
     )

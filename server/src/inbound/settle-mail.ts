@@ -134,7 +134,7 @@ async function settleOnce(
   if ('unreadable' in mail) return await write(deps, claimed, settleUnread(mail), null)
   if (claimed.headOnly) {
     // Its head still tells whose it seems to be.
-    const read = { brand, mail, fingerprint: null, attachments: [] }
+    const read = { brand, mail, fingerprint: null, pointsTo: null, attachments: [] }
     return await write(deps, claimed, settleUnread({ unreadable: 'too_large' }), read)
   }
   const fingerprint = fingerprintOf(mail)
@@ -150,7 +150,9 @@ async function settleOnce(
   // The bytes are safe before a row speaks of them.
   for (const { row, bytes } of said) await deps.blobs.put(row.sha256.toString('hex'), bytes)
   const attachments = said.map(({ row }) => row)
-  return await write(deps, claimed, decision, { brand, mail, fingerprint, attachments })
+  const [only, ...others] = facts.tickets
+  const pointsTo = only === undefined || others.length > 0 ? null : only.ticketId
+  return await write(deps, claimed, decision, { brand, mail, fingerprint, pointsTo, attachments })
 }
 
 function filesOfDecision(decision: Decision, files: MessageFile[]): MessageFile[] {
@@ -162,6 +164,8 @@ type Read = {
   brand: Brand
   mail: ReadMail
   fingerprint: Buffer | null
+  /** The one ticket that it names, whether its sender may speak there or not. */
+  pointsTo: string | null
   attachments: NewAttachmentRow[]
 }
 
@@ -194,13 +198,15 @@ function rowOf(settlement: Settlement, read: Read | null): SettledMail {
     authorAddress: sender === null ? null : storable(sender),
     authenticated: mail?.authentication.passed ?? null,
     fingerprint: read?.fingerprint ?? null,
-    ticketId: ticketOf(settlement),
+    ticketId: ticketOf(settlement, read),
     messageId: 'speaker' in settlement || settlement.as === 'new_ticket' ? newUuid() : null,
     deliveryId: settlement.as === 'bounce' ? settlement.deliveryId : null,
   }
 }
 
-function ticketOf(settlement: Settlement): string | null {
+function ticketOf(settlement: Settlement, read: Read | null): string | null {
+  // So that an operator who looks at the ticket sees what lies in quarantine beside it.
+  if (settlement.as === 'quarantined') return read?.pointsTo ?? null
   if ('ticketId' in settlement) return settlement.ticketId
   return settlement.as === 'new_ticket' ? newUuid() : null
 }

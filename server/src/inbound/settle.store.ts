@@ -96,6 +96,7 @@ export type SettledMail = {
   authorAddress: string | null
   authenticated: boolean | null
   fingerprint: Buffer | null
+  /** Where it was said; of a quarantined one, the ticket that it points to. */
   ticketId: string | null
   messageId: string | null
   deliveryId: string | null

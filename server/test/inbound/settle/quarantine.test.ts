@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
 import { forgetUnreferred } from '../../../src/blobs/blob.store.ts'
+import { readStory } from '../../../src/conversation/ticket.report.ts'
 import { newUuid } from '../../../src/ids.ts'
 import {
   countWaiting,
@@ -115,6 +116,34 @@ describe('an operator releases a quarantined mail', () => {
     const other = await scene.open('globex')
     await expect(release(mail, other.ticketId)).rejects.toMatchObject({ code: 'not_found' })
     expect((await scene.line(mail.mailId)).resolution).toBeNull()
+  })
+})
+
+describe('what lies in quarantine is seen', () => {
+  const besideTicket = async () => {
+    const { mails } = await readStory(
+      scene.sql,
+      { brandId: 'acme', ticketId: ticket.ticketId },
+      'ada@example.com',
+    )
+    return mails.map(({ mailId, reason, resolution }) => [mailId, reason, resolution])
+  }
+
+  it('beside the one ticket that it points to, until long after it was discarded', async () => {
+    const mail = await scene.take('acme', unproven())
+    expect(mail.ticketId).toBe(ticket.ticketId)
+    expect(await besideTicket()).toEqual([[mail.mailId, 'not_authenticated', null]])
+    await discardMail(scene.sql, mail, 'root')
+    expect(await besideTicket()).toEqual([[mail.mailId, 'not_authenticated', 'discarded']])
+  })
+
+  it('beside no ticket where it points to two, or to one by an address that does not hold', async () => {
+    const other = await scene.open('acme')
+    const two = await scene.take('acme', anEmail({ to: `${signed(ticket)}, ${signed(other)}` }))
+    expect([endOf(two), two.ticketId]).toEqual(['quarantined two_tickets', null])
+    const bad = await scene.take('acme', anEmail({ to: signed(ticket, 'customer', 'mallory@example.org') }))
+    expect([endOf(bad), bad.ticketId]).toEqual(['quarantined bad_address', null])
+    expect(await besideTicket()).toEqual([])
   })
 })
 
