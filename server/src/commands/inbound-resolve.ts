@@ -27,7 +27,7 @@ export async function inboundReleaseCommand(
       throw new OperatorError('The mail as it came was kept for INBOUND_KEEP, and is gone.')
     const desk = createConnector(brand, { now: Date.now })
     const conversation: ConversationDeps = {
-      brands: new Map([[brand.id, brand]]),
+      brands: new Map(brands.brands.map((one) => [one.id, one])),
       connectorOf: () => desk,
     }
     try {

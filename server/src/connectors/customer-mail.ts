@@ -75,7 +75,7 @@ function authorOf({ speaker }: OutgoingMessage): string {
 
 /** A mail that was quoted may hold an address that was signed for somebody else. */
 function cleared({ reply }: MailingBrand, text: string): string {
-  return reply === null ? text : removeSignedAddresses(reply, text)
+  return reply === null ? text : removeSignedAddresses([reply], text)
 }
 
 function replyTo({ id, reply, mail }: MailingBrand, message: OutgoingMessage, recipient: string) {

@@ -55,7 +55,7 @@ function signed(reply: BrandReply, desk: SmtpDesk, message: OutgoingMessage): Ma
 
 /** The first message is carried as it is; later ones may quote a mail with an address that is another's. */
 function bodyOf({ first, body }: OutgoingMessage, reply: BrandReply | null): string {
-  return first || reply === null ? body : removeSignedAddresses(reply, body)
+  return first || reply === null ? body : removeSignedAddresses([reply], body)
 }
 
 function throughBody(message: OutgoingMessage, reply: BrandReply): string {

@@ -83,7 +83,7 @@ export async function releaseMail(
         ticketId,
         messageId,
         ...(isRead
-          ? wordsOf(read, speaker.author, brand)
+          ? wordsOf(read, speaker.author, deps.conversation.brands.values())
           : { body: isLong ? TOO_LONG : UNREAD, wholeText: null, html: null }),
         author: speaker.author,
         authorName: speaker.name === null ? null : storable(speaker.name),

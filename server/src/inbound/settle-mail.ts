@@ -234,7 +234,7 @@ async function follow(
     const { deliveryIds } = await openTicket(tx, conversation, {
       ...ids,
       ...by,
-      ...wordsOf(mail, 'customer', brand),
+      ...wordsOf(mail, 'customer', conversation.brands.values()),
       subject: storable(mail.subject),
       requesterEmail: authorAddress,
       requesterName: nameOf(mail),
@@ -248,7 +248,7 @@ async function follow(
   const { deliveryIds } = await say(tx, conversation, {
     ...ids,
     ...by,
-    ...wordsOf(mail, speaker.author, brand),
+    ...wordsOf(mail, speaker.author, conversation.brands.values()),
     author: speaker.author,
     authorName: speaker.name === null ? null : storable(speaker.name),
     authorAddress,

@@ -36,6 +36,7 @@ const SIGNATURE_BYTES = 10
 const TAG_BYTES = 16 + 1 + SIGNATURE_BYTES
 const TAG_LENGTH = Math.ceil((TAG_BYTES * 8) / 5)
 const TAG = `[a-z2-7]{${TAG_LENGTH}}`
+const ANY_TAG = new RegExp(TAG, 'i')
 const DESK_BIT = 0x80
 /** RFC 5321, section 4.5.3.1.1: octets of a local part, of which the tag and the plus sign take theirs. */
 const LOCAL_PART = 64
@@ -85,7 +86,13 @@ export function readReplyAddress(
  * link, or a link within one, in HTML, quoted-printable, or as they are. What goes to one person must not hold what
  * was signed for another.
  */
-export function removeSignedAddresses(reply: BrandReply, text: string): string {
+export function removeSignedAddresses(replies: BrandReply[], text: string): string {
+  // Most texts have none, and there may be many brands.
+  if (!ANY_TAG.test(text)) return text
+  return replies.reduce((left, reply) => removeThoseOf(reply, left), text)
+}
+
+function removeThoseOf(reply: BrandReply, text: string): string {
   const local = literally(reply.local)
   const domain = literally(reply.domain)
   const plus = '(?:\\+|(?:%(?:25){0,9}|=)2b|&(?:amp;)?(?:#0{0,9}43|#x0{0,9}2b|plus);)'

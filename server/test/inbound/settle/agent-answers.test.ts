@@ -30,6 +30,15 @@ describe('an agent answers from the mailbox', () => {
     expect(deliveries).toEqual([{ side: 'customer', kind: 'message', recipient: 'ada@example.com' }])
   })
 
+  it('and no address that was signed for somebody goes along, of whichever brand', async () => {
+    const other = await scene.open('globex')
+    const text = `See ${signed(ticket)} and ${signed(other)}.`
+    await scene.take('acme', anEmail({ ...agent, text, to: desk() }))
+    expect(await saidOn(scene.sql, ticket)).toEqual([
+      'agent: See support@acme.example and support@globex.example.',
+    ])
+  })
+
   it('in HTML that is too large to be shown, of which no customer gets what it quotes', async () => {
     const picture = `<img src="data:image/png;base64,${'A'.repeat(400 * 1024)}">`
     const rich = `<p>It is on its way.</p>${picture}<p>-- Please reply above this line --</p><p>canary</p>`
