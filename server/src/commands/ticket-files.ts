@@ -21,8 +21,8 @@ export async function readFiles(paths: string[], limit: number): Promise<ReadAtt
   if (paths.length > MOST_FILES) throw new OperatorError(`--file: expected at most ${MOST_FILES} files`)
   const files: ReadAttachment[] = []
   let room = limit
-  for (const path of paths) {
-    const bytes = await readWhole(path, room)
+  for (const [at, path] of paths.entries()) {
+    const bytes = await readWhole(path, room, paths.length === 1 ? '--file' : `--file ${at + 1}`)
     if (bytes === null) throw new OperatorError(`--file: expected at most ${limit} bytes in all`)
     room -= bytes.length
     const filename = basename(path).toWellFormed()
@@ -31,13 +31,16 @@ export async function readFiles(paths: string[], limit: number): Promise<ReadAtt
   return files
 }
 
-/** @returns null where it is longer than `limit` bytes */
-async function readWhole(path: string, limit: number): Promise<Buffer | null> {
+/**
+ * @param field what its errors name: which of several it is
+ * @returns null where it is longer than `limit` bytes
+ */
+async function readWhole(path: string, limit: number, field: string): Promise<Buffer | null> {
   try {
     // Without waiting: a pipe or a device has no end that one could wait for.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     if (!(await file.stat()).isFile())
-      throw new OperatorError('--file: expected a file, and no folder or device')
+      throw new OperatorError(`${field}: expected a file, and no folder or device`)
     const pieces: Buffer[] = []
     let length = 0
     for await (const piece of file.createReadStream({ end: limit, autoClose: false })) {
@@ -47,7 +50,7 @@ async function readWhole(path: string, limit: number): Promise<Buffer | null> {
     return length > limit ? null : Buffer.concat(pieces)
   } catch (error) {
     if (error instanceof Error && 'code' in error && !(error instanceof OperatorError))
-      throw new OperatorError(`--file: expected files that can be read (${error.code})`)
+      throw new OperatorError(`${field}: expected a file that can be read (${error.code})`)
     throw error
   }
 }

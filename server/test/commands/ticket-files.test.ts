@@ -33,9 +33,9 @@ test('files have their own names, and the types that their bytes tell', async ()
 })
 
 test.each([
-  ['a pipe, which has no end', ['pipe'], /expected a file, and no folder/],
-  ['a folder', ['.'], /expected a file, and no folder/],
-  ['what is no path', ['a\0b'], /expected files that can be read \(ERR_INVALID_ARG_VALUE\)$/],
+  ['a pipe, which has no end', ['pipe'], /^--file: expected a file, and no folder/],
+  ['a folder, the second of two', ['empty', '.'], /^--file 2: expected a file, and no folder/],
+  ['what is no path', ['a\0b'], /expected a file that can be read \(ERR_INVALID_ARG_VALUE\)$/],
   ['what is not there', ['nothing'], /can be read \(ENOENT\)/],
   ['too much together', ['a.txt', 'a.txt'], /at most 100 bytes in all/],
   ['too many', Array.from({ length: 11 }, () => 'empty'), /at most 10 files/],
