@@ -4,7 +4,7 @@ import { createConnector } from '../connectors/registry.ts'
 import type { ConversationDeps } from '../conversation/conversation.ts'
 import { AppError, OperatorError } from '../errors.ts'
 import { fromId, toId } from '../ids.ts'
-import { discardMail, releaseMail } from '../inbound/quarantine.ts'
+import { discardMail, releaseMail, UnreadAnswer } from '../inbound/quarantine.ts'
 import { assertLies, findMail, resolvedAlready, withInbound } from './inbound-database.ts'
 
 /** `bellhop inbound release ID --ticket T`: the mail becomes a message on the ticket. */
@@ -53,6 +53,10 @@ const SAID_BY = { customer: 'the customer', participant: 'a participant', agent:
 const HELD = ' It is held there, since its newest text cannot be told from what it quotes.'
 
 function explain(error: unknown): never {
+  if (error instanceof UnreadAnswer)
+    throw new OperatorError(
+      'An agent’s mail that cannot be read, or is too long, would go to the customer with all that it quotes: answer by bellhop ticket reply.',
+    )
   if (error instanceof AppError && error.code === 'not_found')
     throw new OperatorError('--ticket: the mail’s brand has no such ticket.')
   if (error instanceof AppError && error.code === 'ticket_closed')

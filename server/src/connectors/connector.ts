@@ -94,6 +94,8 @@ export type OutgoingMessage = {
   /** Null where the ticket came by mail and nobody has claimed it. */
   personId: string | null
   requester: { email: string; name: string | null }
+  /** The ticket began with a mail, and nothing proves that it is from the address that it names. */
+  unverified: boolean
   speaker: Speaker
   /** Empty in a notice. */
   subject: string

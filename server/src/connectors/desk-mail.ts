@@ -26,7 +26,7 @@ export async function deskMail(
     to: desk.to,
     replyTo: through === null ? requesterOf(message) : signed(through, desk, message),
     subject: message.first ? message.subject : answerSubject(message.subject),
-    body: through === null ? bodyOf(message, reply) : throughBody(message, through),
+    body: through === null ? directBody(message, reply) : throughBody(message, through),
     html: null,
     messageId: messageIdOf(desk, message),
     thread: message.first ? NO_THREAD : message.thread,
@@ -58,13 +58,22 @@ function bodyOf({ first, body }: OutgoingMessage, reply: BrandReply | null): str
   return first || reply === null ? body : removeSignedAddresses([reply], body)
 }
 
+/** What an agent must know who is asked for something by somebody who may be anybody. */
+const UNVERIFIED = 'Not verified: nothing proves that this is from the address that it names.'
+
+function directBody(message: OutgoingMessage, reply: BrandReply | null): string {
+  const body = bodyOf(message, reply)
+  return message.unverified ? `${body.trimEnd()}\n\n-- \n${UNVERIFIED}\n` : body
+}
+
 function throughBody(message: OutgoingMessage, reply: BrandReply): string {
   const { requester, speaker, ticketId } = message
   const name = speaker.name ?? (speaker.kind === 'customer' ? requester.name : null)
   // A participant's own address is not the requester's, and is not known here.
   const address = speaker.kind === 'customer' ? `<${requester.email}>` : null
   const from = [name, address].filter((part) => part !== null).join(' ')
-  const signature = [from, ticketId].filter((part) => part !== '').join('\n')
+  const unverified = message.unverified ? UNVERIFIED : ''
+  const signature = [from, unverified, ticketId].filter((part) => part !== '').join('\n')
   return `${MARKER}\n\n${bodyOf(message, reply).trimEnd()}\n\n-- \n${signature}\n`
 }
 
@@ -75,7 +84,7 @@ function returnedMail(desk: SmtpDesk, through: BrandReply | null, message: Outgo
     to: { name: '', address: message.recipient ?? desk.to.address },
     replyTo: through === null ? null : signed(through, desk, message),
     subject: answerSubject(message.subject),
-    body: `Your answer was not sent to the customer.
+    body: `${through === null ? '' : `${MARKER}\n\n`}Your answer was not sent to the customer.
 
 We could not tell with certainty which part of your mail is new. It is kept on the ticket and waits there.
 

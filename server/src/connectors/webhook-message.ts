@@ -59,7 +59,11 @@ function newTicket(message: OutgoingMessage): object {
       message_id: message.messageId,
       brand_id: message.brandId,
       person_id: message.personId,
-      requester: { email: message.requester.email, name: message.requester.name },
+      requester: {
+        email: message.requester.email,
+        name: message.requester.name,
+        ...(message.unverified ? { verified: false } : {}),
+      },
       subject: message.subject,
       body: message.body,
       attachments: [],

@@ -42,6 +42,7 @@ export type ClaimedDelivery = {
   personId: string | null
   requesterEmail: string
   requesterName: string | null
+  unverified: boolean
   speakerKind: Speaker['kind']
   speakerName: string | null
   subject: string
@@ -129,6 +130,7 @@ export async function claimDeliveries(
       m.id = (SELECT id FROM messages WHERE brand_id = t.brand_id AND ticket_id = t.id
         ORDER BY created_at, id LIMIT 1) AS first,
       t.person_id AS "personId", t.requester_email AS "requesterEmail", t.requester_name AS "requesterName",
+      t.via = 'mail' AND NOT t.address_proven AS unverified,
       CASE m.author WHEN 'note' THEN 'agent' ELSE m.author END AS "speakerKind",
       CASE m.author WHEN 'customer' THEN t.requester_name ELSE m.author_name END AS "speakerName",
       CASE c.kind WHEN 'notice' THEN '' ELSE t.subject END AS subject,

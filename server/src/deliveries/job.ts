@@ -47,6 +47,7 @@ export function toOutgoing(kept: KeptMessage, attachments: OutgoingAttachment[])
     first: kept.first,
     personId: kept.personId,
     requester: { email: kept.requesterEmail, name: kept.requesterName },
+    unverified: kept.unverified,
     speaker: { kind: kept.speakerKind, name: kept.speakerName },
     subject: kept.subject,
     body: kept.body,

@@ -19,17 +19,18 @@ export type Words = Pick<Said, 'body' | 'wholeText' | 'html'>
 
 /**
  * What of a mail is said. An agent's answer is its newest text and nothing else, since the rest may be meant for the
- * desk alone. Of a customer's, where that cannot be told, it is the whole text, so that nothing is lost. Addresses that
- * were signed for somebody are in neither, of whichever brand; the whole text stays as it came.
+ * desk alone. Of a customer's, where that cannot be told, it is the whole text, so that nothing is lost; and where it
+ * `answers` nothing of ours, too, since what it quotes then is what they want to be read. Addresses that were signed for somebody are in neither, of whichever brand; the whole text stays as it came.
  */
 export function wordsOf(
   mail: ReadMail,
   author: Speaker['author'],
   brands: Iterable<Pick<Brand, 'reply'>>,
+  answers = true,
 ): Words {
   const replies = Array.from(brands, ({ reply }) => reply).filter((reply) => reply !== null)
   const cleared = (text: string) => storable(removeSignedAddresses(replies, text))
-  const isLost = mail.uncertain || mail.newestText.trim() === ''
+  const isLost = !answers || mail.uncertain || mail.newestText.trim() === ''
   const body = author !== 'agent' && isLost ? mail.wholeText : mail.newestText
   return {
     body: cleared(body),

@@ -3,9 +3,12 @@ import { brandOf, type ConversationDeps } from '../conversation/conversation.ts'
 import { say } from '../conversation/say.ts'
 import type { Database, Executor } from '../database/pool.ts'
 import { newUuid } from '../ids.ts'
+import { comparableAddress } from '../mail/address.ts'
 import { senderOf } from './facts.ts'
 import { filesOf, filesSaidBy, type MessageFile, storable, wordsOf } from './mail-message.ts'
 import { type MailLine, readPeople, resolveMail } from './quarantine.store.ts'
+import { readFrom } from './reading/from-field.ts'
+import { readHead } from './reading/raw-head.ts'
 import type { ReadMail, Unreadable } from './reading/read-mail.ts'
 import type { ReadingPool } from './reading/reading-pool.ts'
 import { heldFor } from './settle.ts'
@@ -38,10 +41,11 @@ export type Released = {
  * Makes a quarantined mail a message on a ticket of its brand, by an operator's word. Its author is whom the ticket
  * knows under its address: the requester, a participant, or somebody of the desk, whether that was proven or not; and
  * anybody else speaks this once as a participant, under their own name. A mail that cannot be read, or whose text is
- * too long to be said, is attached as it came.
+ * too long to be said, is attached as it came; of an agent's that would take what it quotes to the customer.
  * @param operator the operating system's user name
  * @returns null where another was first
  * @throws AppError `not_found` where there is no such ticket, `ticket_closed`
+ * @throws UnreadAnswer where an agent's mail cannot be said
  */
 export async function releaseMail(
   deps: QuarantineDeps,
@@ -56,9 +60,10 @@ export async function releaseMail(
   const read = await readPatiently(deps.reading, raw)
   const isLong = !('unreadable' in read) && Buffer.byteLength(read.wholeText) > deps.textBytes
   const isRead = !('unreadable' in read) && !mail.headOnly && !isLong
-  const sender = 'unreadable' in read ? null : senderOf(read)
+  const sender = 'unreadable' in read ? senderOfHead(raw) : senderOf(read)
   const name = 'unreadable' in read ? null : (read.from?.name ?? null)
   const speaker = speakerBy(sender, name)
+  if (speaker.author === 'agent' && !isRead) throw new UnreadAnswer()
   const held = isRead && speaker.author === 'agent' ? heldFor(read) : null
   const files = isRead ? filesSaidBy(speaker.author, await filesOf(read)) : [asItCame(mail, raw)]
   for (const { row, bytes } of files) await deps.blobs.put(row.sha256.toString('hex'), bytes)
@@ -97,6 +102,21 @@ export async function releaseMail(
       return { messageId, author: speaker.author, heldFor: held }
     }),
   )
+}
+
+/** An agent's mail is never attached as it came: it holds what the desk wrote among itself, and signed addresses. */
+export class UnreadAnswer extends Error {
+  override readonly name = 'UnreadAnswer'
+
+  constructor() {
+    super('an agent’s mail that cannot be read, or is too long, is not said')
+  }
+}
+
+/** Of a mail that cannot be read: its head may still say whose it seems to be. */
+function senderOfHead(raw: Buffer): string | null {
+  const { address } = readFrom(readHead(raw)?.fields ?? [])
+  return address === null ? null : comparableAddress(address)
 }
 
 const TOO_LONG = 'The text of this mail is too long to be shown. The mail is attached as it came.'

@@ -234,7 +234,7 @@ async function follow(
     const { deliveryIds } = await openTicket(tx, conversation, {
       ...ids,
       ...by,
-      ...wordsOf(mail, 'customer', conversation.brands.values()),
+      ...wordsOf(mail, 'customer', conversation.brands.values(), false),
       subject: storable(mail.subject),
       requesterEmail: authorAddress,
       requesterName: nameOf(mail),

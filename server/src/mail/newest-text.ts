@@ -57,8 +57,16 @@ function bare(line: string): string {
 }
 
 function atMarker(lines: string[], marker: number): Cut {
-  const above = withoutAnnouncement(lines.slice(0, marker), true)
-  const isUnclear = endsLikeAnnouncement(above)
+  const written = withoutAnnouncement(lines.slice(0, marker), true)
+  const depth = depthOf(lines[marker] ?? '')
+  const older = historyIn(written)
+  // Somebody answered or sent on what somebody else had written above our mail: what is theirs is not to be carried
+  // on as this one's, nor to be lost where it was meant.
+  const above = older ?? written
+  const isUnclear =
+    older !== null ||
+    endsLikeAnnouncement(above) ||
+    above.some((line) => isQuoted(line) && depthOf(line) < depth)
   // Where nothing sets the history apart, all below the marker is history.
   if (!isQuoted(lines[marker] ?? '')) return { lines: above, uncertain: isUnclear }
   const cut = joined(above, lines.slice(marker + 1))
@@ -85,16 +93,43 @@ function isSignatureOnly(lines: readonly string[]): boolean {
 }
 
 function withoutMarker(lines: string[]): Cut {
+  const quote = announcedQuote(lines)
+  if (quote !== null)
+    return joined(withoutAnnouncement(lines.slice(0, quote.announced), false), lines.slice(quote.from))
+  // Without our marker nobody knows whether it is history: people write such lines, and send on what matters.
+  const start = sentOn(lines)
+  if (start !== null) return { lines: withoutAnnouncement(lines.slice(0, start), false), uncertain: true }
+  return asReplyParserSays(lines)
+}
+
+/** What stands above history of others; null: there is none in these lines. */
+function historyIn(lines: readonly string[]): string[] | null {
+  const starts = [announcedQuote(lines)?.announced, sentOn(lines)].filter(
+    (at) => at !== null && at !== undefined,
+  )
+  return starts.length === 0 ? null : withoutAnnouncement(lines.slice(0, Math.min(...starts)), false)
+}
+
+/** The first quoted line with an announcement above it. */
+function announcedQuote(lines: readonly string[]): { announced: number; from: number } | null {
   for (let at = 0; at < lines.length; at++) {
     if (!isQuoted(lines[at] ?? '')) continue
-    const start = attributionAbove(lines, at, false)
-    if (start !== null) return joined(withoutAnnouncement(lines.slice(0, start), false), lines.slice(at))
+    const announced = attributionAbove(lines, at, false)
+    if (announced !== null) return { announced, from: at }
     // The next lines of the same quote have no announcement of their own above them.
     while (at + 1 < lines.length && isQuoted(lines[at + 1] ?? '')) at++
   }
-  const start = firstOf(headerBlock(lines, 0, null), originalMessage(lines))
-  if (start !== null) return { lines: withoutAnnouncement(lines.slice(0, start), false), uncertain: false }
-  return asReplyParserSays(lines)
+  return null
+}
+
+/** Where a mail begins that was sent on, or answered without quotes. */
+function sentOn(lines: readonly string[]): number | null {
+  return firstOf(headerBlock(lines, 0, null), originalMessage(lines))
+}
+
+/** How often a line is quoted: `>> ` and `> > ` are twice. */
+function depthOf(line: string): number {
+  return (/^[\s>|\u200b\ufeff]*/u.exec(line)?.[0].match(/[>|]/g) ?? []).length
 }
 
 function firstOf(...found: (number | null)[]): number | null {

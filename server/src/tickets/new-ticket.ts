@@ -77,6 +77,7 @@ export function toMessage(row: NewTicketRow, file: ReadAttachment | null, create
       first: true,
       speakerKind: 'customer',
       speakerName: row.requesterName,
+      unverified: false,
       html: null,
       status: null,
       ticketStatus: 'open',

@@ -149,10 +149,20 @@ describe('a mailbox whose conversation goes through us', () => {
     expect(header('auto-submitted')).toBe('auto-replied')
     expect(parsed.inReplyTo).toBe(FOLLOW_UP.thread?.inReplyTo)
     expect(parsed.messageId).toBe('<dlv_0199c0ffee007000800000000000000f@acme.example>')
-    expect(parsed.text).toMatch(/^Your answer was not sent to the customer\./)
+    expect(parsed.text?.startsWith(`${MARKER}\n\nYour answer was not sent to the customer.`)).toBe(true)
     expect(parsed.text).not.toContain('what the agent wrote')
     expect(parsed.attachments).toEqual([])
   })
+})
+
+test('that nobody knows whose a mail is that began a ticket, the desk is told', async () => {
+  const message = outgoingMessage({ unverified: true, personId: null })
+  expect((await sent(message, {})).parsed.text).toBe(
+    'It stops at row 1000.\nEvery time.\n\n-- \nNot verified: nothing proves that this is from the address that it names.\n',
+  )
+  expect((await sent(message, THROUGH)).parsed.text).toContain(
+    `<ada@example.com>\nNot verified: nothing proves that this is from the address that it names.\n${TICKET}\n`,
+  )
 })
 
 /** Sends it as the brand's desk gets it, and reads what arrived. */

@@ -13,6 +13,7 @@ export function outgoingMessage(change: Partial<OutgoingMessage> = {}): Outgoing
     first: true,
     personId: 'per_ada',
     requester: { email: 'ada@example.com', name: 'Ada Lovelace' },
+    unverified: false,
     speaker: { kind: 'customer', name: 'Ada Lovelace' },
     subject: 'The export stops at row 1000',
     body: 'It stops at row 1000.\nEvery time.\n',

@@ -68,6 +68,8 @@ test('a retry has the same id and body, and the time of the attempt', async () =
   const [first, second] = server.received
   expect(second?.body).toBe(first?.body)
   expect(JSON.parse(first?.body ?? '').data.requester).toEqual({ email: 'ada@example.com', name: null })
+  await connector.send({ ...message, unverified: true }, NEVER)
+  expect(JSON.parse(server.received.pop()?.body ?? '').data.requester).toMatchObject({ verified: false })
   const times = server.received.map(({ head }) => headersOf(head)['webhook-timestamp'])
   expect(times).toEqual([1772359200, 1772359260].map(String))
   const ids = server.received.map(({ head }) => headersOf(head)['webhook-id'])

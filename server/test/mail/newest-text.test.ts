@@ -126,6 +126,40 @@ describe('what was quoted is cut', () => {
   })
 })
 
+describe('what somebody else wrote above our mail is cut, and nobody carries the rest on unseen', () => {
+  const twice = OURS.map((line) => `>> ${line}`)
+  const sent = ['From: Alice <alice@acme.example>', 'Sent: Monday', 'To: Bea', 'Subject: Lamp']
+  const ours = [
+    'From: Acme <support@acme.example>',
+    'Sent: Monday',
+    'To: Alice',
+    'Subject: Lamp',
+    '',
+    ...OURS,
+  ]
+  test.each([
+    [
+      'quoted, and announced',
+      lines(
+        'On Mon, 5 Jan 2026 Alice <alice@acme.example> wrote:',
+        '> canary',
+        '>',
+        `> ${ATTRIBUTION}`,
+        twice,
+      ),
+    ],
+    ['below a header block', lines(sent, '', 'canary', '', ours)],
+    ['sent on', lines('---------- Forwarded message ---------', sent, '', 'canary', '', ATTRIBUTION, QUOTED)],
+  ])('%s', (_how, history) => {
+    expect(newestText(lines('The red one.', '', history))).toEqual({ text: 'The red one.', uncertain: true })
+  })
+
+  test('quoted, and announced by nothing that is known: it stays, and that is said', () => {
+    const text = lines('The red one.', '', 'Alice kirjutas', '> canary', '>', `> ${ATTRIBUTION}`, twice)
+    expect(newestText(text)).toMatchObject({ uncertain: true })
+  })
+})
+
 describe('in a language that nobody thought of, where an address must not be carried on', () => {
   test('a header block is cut', () => {
     const block = [
@@ -162,7 +196,7 @@ describe('without our marker', () => {
     expect(newestText(lines('Red.', '', announcement, '', old))).toEqual({ text: 'Red.', uncertain: false })
   })
 
-  test('a header block or a line of dashes does', () => {
+  test('a header block or a line of dashes does, and nobody can tell whether it is history', () => {
     const block = [
       'From: Acme <support@acme.example>',
       'Sent: Monday',
@@ -171,9 +205,11 @@ describe('without our marker', () => {
       '',
       'Which lamp?',
     ]
-    expect(newestText(lines('Red.', '', block))).toEqual({ text: 'Red.', uncertain: false })
+    expect(newestText(lines('Red.', '', block))).toEqual({ text: 'Red.', uncertain: true })
     const dashes = ['-----Ursprüngliche Nachricht-----', 'Which lamp?']
-    expect(newestText(lines('Rot.', '', dashes))).toEqual({ text: 'Rot.', uncertain: false })
+    expect(newestText(lines('Rot.', '', dashes))).toEqual({ text: 'Rot.', uncertain: true })
+    const own = ['From: London', 'To: Paris', 'Date: 5 May 2026', '', 'It was cancelled.']
+    expect(newestText(lines('My journey is', own))).toMatchObject({ uncertain: true })
   })
 
   test('history that nothing quotes is cut where the reply parser finds it, and that is not certain', () => {

@@ -39,6 +39,24 @@ describe('an agent answers from the mailbox', () => {
     ])
   })
 
+  it('and what a colleague wrote above our mail goes to no customer', async () => {
+    const text = [
+      'It is on its way.',
+      '',
+      'On Mon, 3 Nov 2025 at 10:00, Alice <alice@acme.example> wrote:',
+      '> canary',
+      '>',
+      '> On Mon, 3 Nov 2025 at 09:00, Acme <support@acme.example> wrote:',
+      '>> -- Please reply above this line --',
+      '>> Hello',
+    ]
+    const mail = await scene.take('acme', anEmail({ ...agent, text: text.join('\r\n'), to: desk() }))
+    expect(endOf(mail)).toBe('reply')
+    expect(await saidOn(scene.sql, ticket)).toEqual(['agent (uncertain_text): It is on its way.'])
+    const deliveries = await scene.sql`SELECT side FROM deliveries WHERE message_id = ${mail.messageId}`
+    expect(deliveries).toEqual([{ side: 'desk' }])
+  })
+
   it('in HTML that is too large to be shown, of which no customer gets what it quotes', async () => {
     const picture = `<img src="data:image/png;base64,${'A'.repeat(400 * 1024)}">`
     const rich = `<p>It is on its way.</p>${picture}<p>-- Please reply above this line --</p><p>canary</p>`

@@ -119,6 +119,25 @@ describe('who may speak', () => {
   })
 })
 
+it('a mail that opens a ticket is said whole: what it quotes is what it is about', async () => {
+  const text = 'My journey is\r\nFrom: London\r\nTo: Paris\r\nDate: 5 May 2026\r\n\r\nIt was cancelled.'
+  const quoted = `It never came.\r\n\r\nOn Mon, 3 Nov 2025 at 10:00, Shop <shop@example.org> wrote:\r\n> Order 5`
+  const tickets = [
+    await scene.take('acme', anEmail({ text })),
+    await scene.take('acme', anEmail({ text: quoted })),
+  ]
+  const bodies = await scene.sql`
+    SELECT body FROM messages WHERE id IN (${tickets[0]?.messageId ?? ''}, ${tickets[1]?.messageId ?? ''}) ORDER BY created_at`
+  expect(bodies.map(({ body }) => body)).toEqual([
+    expect.stringContaining('It was cancelled.'),
+    expect.stringContaining('> Order 5'),
+  ])
+  // In an answer, too, what only looks like history is read.
+  const answer = await scene.take('acme', anEmail({ to: signed(ticket), text }))
+  expect(endOf(answer)).toBe('reply')
+  expect((await saidOn(scene.sql, ticket))[0]).toContain('It was cancelled.')
+})
+
 describe('signed addresses', () => {
   it('of another ticket point there, where the sender may not speak', async () => {
     const bobs = await scene.open('acme', { email: 'bob@example.org' })

@@ -9,7 +9,7 @@ import {
   RAW_SWEPT_AT_ONCE,
   sweepRaw,
 } from '../../../src/inbound/quarantine.store.ts'
-import { discardMail, releaseMail } from '../../../src/inbound/quarantine.ts'
+import { discardMail, releaseMail, UnreadAnswer } from '../../../src/inbound/quarantine.ts'
 import { anEmail } from './an-email.ts'
 import { endOf, type OpenedTicket, type SettleScene, saidOn, setSettleScene, signed } from './settle-scene.ts'
 
@@ -74,6 +74,25 @@ describe('an operator releases a quarantined mail', () => {
       'On Mon, 3 Nov 2025 at 10:00, Ada <x@acme.example> wrote:\r\n> -- Please reply above this line --'
     const released = await release(await scene.take('acme', unproven({ from: 'grace@acme.example', text })))
     expect(released).toMatchObject({ author: 'agent', heldFor: 'empty_text' })
+  })
+
+  it('not of an agent, where it would go to the customer with all that it quotes', async () => {
+    const long = unproven({ from: 'grace@acme.example', text: 'x '.repeat(2 * 1024 * 1024) })
+    const mail = await scene.take('acme', long)
+    await expect(release(mail)).rejects.toThrow(UnreadAnswer)
+    // Whose it is stands in its head, even where the rest cannot be read.
+    const deep = Array.from(
+      { length: 30 },
+      (_, at) => `--b${at}\r\nContent-Type: multipart/mixed; boundary=b${at + 1}\r\n\r\n`,
+    )
+    const raw = Buffer.from(
+      `From: grace@acme.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b0\r\n\r\n${deep.join('')}`,
+    )
+    const unread = await scene.take('acme', raw)
+    expect(endOf(unread)).toBe('quarantined unreadable_too_deep')
+    await expect(release(unread)).rejects.toThrow(UnreadAnswer)
+    expect((await scene.line(unread.mailId)).resolution).toBeNull()
+    expect(await saidOn(scene.sql, ticket)).toEqual([])
   })
 
   it('that cannot be read, and it is attached as it came', async () => {
