@@ -14,7 +14,7 @@ import { readFacts, senderOf } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { filesOf, filesSaidBy, type MessageFile, storable, storableId, wordsOf } from './mail-message.ts'
 import type { ReadMail } from './reading/read-mail.ts'
-import type { ReadingPool } from './reading/reading-pool.ts'
+import type { Reader, ReadingPool } from './reading/reading-pool.ts'
 import {
   type ClaimedMail,
   isFingerprintTaken,
@@ -67,11 +67,18 @@ export type Settled =
 
 /**
  * Settles one mail that this process holds: reads it, decides, and writes everything that follows in one transaction.
+ * @param onAsking hears when it begins to wait for DNS, and when it does not wait any more
  * @throws Error of the file system or BlobDamaged where its bytes cannot be read; of the database, see `isDatabaseAway`;
  *   of the reading where that cannot begin
  */
-export async function settleMail(deps: SettleMailDeps, claimed: ClaimedMail, brand: Brand): Promise<Settled> {
-  const mail = await readClaimed(deps, claimed, brand)
+export async function settleMail(
+  deps: SettleMailDeps,
+  claimed: ClaimedMail,
+  brand: Brand,
+  onAsking?: Reader['onAsking'],
+): Promise<Settled> {
+  const reader = { brandId: brand.id, ...(onAsking === undefined ? {} : { onAsking }) }
+  const mail = await readClaimed(deps, claimed, brand, reader)
   const files = 'unreadable' in mail ? [] : await filesOf(mail)
   deps.pass('before_settle')
   for (let round = 1; ; round++) {
@@ -93,11 +100,12 @@ async function readClaimed(
   { blobs, reading }: SettleMailDeps,
   { sha256, failures }: ClaimedMail,
   brand: Brand,
+  reader: Reader,
 ): Promise<ReadMail | UnreadMail> {
   if (failures >= MOST_FAILURES) return { unreadable: 'failed' }
   const raw = await blobs.read(sha256)
   const read = await reading
-    .read(raw, { trustedAuthservIds: brand.inbound?.trustedAuthservIds ?? [] })
+    .read(raw, { trustedAuthservIds: brand.inbound?.trustedAuthservIds ?? [] }, reader)
     .catch((error: unknown) => {
       throw new NotReadNow('the mail cannot be read now', { cause: error })
     })

@@ -65,7 +65,7 @@ export type Decision = Settlement | { as: 'later' }
  * | row | when |
  * | --- | --- |
  * | quarantined | it cannot be read |
- * | duplicate | the same Message-ID, author and body as one that was taken; a quarantined one was not |
+ * | duplicate | the same Message-ID (or head), author and body as one that was taken; a quarantined one was not |
  * | bounce | it says that a delivery of ours did not arrive |
  * | automatic | a machine wrote it, on a ticket where its sender may speak |
  * | reply | it points to one ticket, by a signed address or a Message-ID |

@@ -10,7 +10,10 @@ const POLL_MS = 1000
 const POLL_WHILE_AWAY_MS = 3000
 const STATEMENT_MS = 5000
 const RENEW_MS = 20_000
-/** Mails at once, and bytes of them: what a mail is read into is several times as large. */
+/**
+ * Mails at once, and bytes of them: what a mail is read into is several times as large. Those that wait for DNS are
+ * beside them, or a silent server would keep everybody's mail: the pool that reads bounds those, and their bytes.
+ */
 const AT_ONCE = 8
 const BYTES_AT_ONCE = 64 * 1024 * 1024
 /** Seconds before a mail that DNS or a fault kept from being settled is tried again: first, and at most. */
@@ -31,7 +34,7 @@ export type SettlerDeps = SettleMailDeps & {
   onPromise: () => void
 }
 
-type InHand = { mail: ClaimedMail; done: Promise<void> }
+type InHand = { mail: ClaimedMail; isAsking: boolean; done: Promise<void> }
 
 /**
  * The loop that settles mails that came. It wakes by a timer with jitter, and at once when one was kept by this process
@@ -107,19 +110,20 @@ export class Settler {
     )
     this.#mayBeMore = claimed.length === free
     for (const mail of claimed) {
-      const done = this.#settle(mail).finally(() => {
+      const inHand: InHand = { mail, isAsking: false, done: Promise.resolve() }
+      this.#inHand.add(inHand)
+      inHand.done = this.#settle(inHand).finally(() => {
         this.#inHand.delete(inHand)
         if (this.#mayBeMore) this.wake()
       })
-      const inHand: InHand = { mail, done }
-      this.#inHand.add(inHand)
     }
   }
 
   /** How many more may be in hand. */
   #free(): number {
-    const bytes = [...this.#inHand].reduce((sum, { mail }) => sum + mail.size, 0)
-    return bytes >= BYTES_AT_ONCE ? 0 : Math.max(0, AT_ONCE - this.#inHand.size)
+    const atWork = [...this.#inHand].filter(({ isAsking }) => !isAsking)
+    const bytes = atWork.reduce((sum, { mail }) => sum + mail.size, 0)
+    return bytes >= BYTES_AT_ONCE ? 0 : Math.max(0, AT_ONCE - atWork.length)
   }
 
   async #renew(): Promise<void> {
@@ -133,12 +137,17 @@ export class Settler {
     }
   }
 
-  async #settle(mail: ClaimedMail): Promise<void> {
+  async #settle(inHand: InHand): Promise<void> {
     const { brands, log } = this.#deps
+    const { mail } = inHand
+    const onAsking = (isAsking: boolean) => {
+      inHand.isAsking = isAsking
+      if (isAsking && this.#mayBeMore) this.wake()
+    }
     try {
       const brand = brands.get(mail.brandId)
       if (brand === undefined) throw new Error('a mail was claimed for a brand that is not configured')
-      const settled = await settleMail(this.#deps, mail, brand)
+      const settled = await settleMail(this.#deps, mail, brand, onAsking)
       if (settled.as === 'later') await this.#postpone(mail, false)
       else this.#tell(mail, settled)
     } catch (error) {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { comparableAddress } from '../../mail/address.ts'
 import { type Field, valuesOf } from './raw-head.ts'
 
@@ -5,6 +6,8 @@ import { type Field, valuesOf } from './raw-head.ts'
 export type HeadFacts = {
   /** With its brackets, as written. */
   messageId: string | null
+  /** SHA-256 in hexadecimal over what its sender wrote into it; null: it has neither a date nor anything as Message-ID. */
+  headDigest: string | null
   inReplyTo: string[]
   references: string[]
   /** Whom it was sent to, as the header and the mail server on the way say; domains in lower case. */
@@ -38,6 +41,10 @@ const RECIPIENT_FIELDS = [
   'x-envelope-to',
   'x-delivered-to',
 ]
+/** What a mail has from its sender. Of those who carry it each writes fields of its own, and another copy has others. */
+const WRITTEN_FIELDS = ['message-id', 'date', 'from', 'to', 'cc', 'subject', 'in-reply-to', 'references']
+/** Either tells apart two mails of the same words. */
+const TELLING_FIELDS = ['message-id', 'date']
 const MOST_RECIPIENTS = 500
 /** Of one field of Message-IDs; the newest stand last (RFC 5322, section 3.6.4). */
 const MOST_REFERENCES = 100
@@ -51,6 +58,7 @@ export function headFacts(fields: readonly Field[]): HeadFacts {
   const suppress = first('x-auto-response-suppress')?.toLowerCase() ?? ''
   return {
     messageId: messageIds(valuesOf(fields, 'message-id'))[0] ?? null,
+    headDigest: digestOf(fields),
     inReplyTo: messageIds(valuesOf(fields, 'in-reply-to')),
     references: messageIds(valuesOf(fields, 'references')),
     recipients: readRecipients(fields),
@@ -65,6 +73,15 @@ export function headFacts(fields: readonly Field[]): HeadFacts {
       emptyReturnPath: returnPath === '',
     },
   }
+}
+
+/** By the names' order here, and without regard to spaces: who carries a mail may fold its lines anew. */
+function digestOf(fields: readonly Field[]): string | null {
+  const written = WRITTEN_FIELDS.map((name) =>
+    valuesOf(fields, name).map((value) => value.replace(/\s+/g, ' ')),
+  )
+  const isTold = TELLING_FIELDS.some((name) => valuesOf(fields, name).some((value) => value !== ''))
+  return isTold ? createHash('sha256').update(JSON.stringify(written)).digest('hex') : null
 }
 
 function messageIds(values: string[]): string[] {

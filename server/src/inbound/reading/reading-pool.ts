@@ -12,10 +12,18 @@ import { SilentDomains } from './silent-domains.ts'
 export type ReadingPool = {
   /**
    * @param raw as it came
+   * @param reader who has it read
    * @throws Error where too many wait, the pool is closed, or a thread cannot begin: of no mail's making
    */
-  read(raw: Buffer, options: ReadOptions): Promise<ReadMail | Unreadable>
+  read(raw: Buffer, options: ReadOptions, reader?: Reader): Promise<ReadMail | Unreadable>
   close(): Promise<void>
+}
+
+export type Reader = {
+  /** Whose mail it is: where too many wait for DNS, whoever has most of them waits no longer. */
+  brandId?: string
+  /** Hears when the mail begins to wait for DNS, and when it does not wait any more. */
+  onAsking?: (isAsking: boolean) => void
 }
 
 export type ReadingPoolOptions = {
@@ -28,6 +36,11 @@ export type ReadingPoolOptions = {
   /** Milliseconds that one question to DNS may wait, and that all of one mail's may wait together. */
   dnsMs?: number
   allDnsMs?: number
+  /** Threads at once, those included that wait for DNS. */
+  mostThreads?: number
+  /** Milliseconds that a mail may wait for DNS in any case, and bytes of the mails that do. */
+  patientMs?: number
+  askingBytes?: number
   /** Milliseconds of a clock that is never put back. */
   now?: () => number
   /** Mails that may wait for a thread. */
@@ -37,8 +50,11 @@ export type ReadingPoolOptions = {
 }
 
 const START_MS = 30_000
-/** Threads at once, those included that wait for DNS: a silent server keeps nobody else's mail. */
+/** One that waits for DNS holds some 60 MiB, and of its mail several times the bytes. */
 const MOST_THREADS = 10
+const ASKING_BYTES = 64 * 1024 * 1024
+/** What a server that is not silent needs, mostly much less. */
+const PATIENT_MS = 1000
 /** A mail that asks for more is made to ask. */
 const MOST_QUESTIONS = 60
 /** What DNS answers where there is nothing: an answer, and no fault. */
@@ -47,27 +63,59 @@ const NOTHING = ['ENOTFOUND', 'ENODATA']
 type Job = {
   raw: Buffer
   options: ReadOptions
+  reader: Reader
   resolve: (read: ReadMail | Unreadable) => void
   reject: (error: Error) => void
 }
 
+/** A mail whose thread waits for DNS. */
+type Asking = {
+  brandId: string | undefined
+  bytes: number
+  /** Milliseconds that it has waited, in all. */
+  waited: () => number
+  /** It waits no more: what is not answered by now is told as silence, and the mail may be tried again. */
+  giveUp: () => void
+}
+
+/**
+ * A silent server keeps nobody else's mail. Those that wait for DNS take no place of those that are worked on; and where
+ * they are so many that no other can begin, one of them gives way after a second: of the brand that has most of them,
+ * so that one brand's cannot take another's place, the one that has waited longest.
+ */
 export function createReadingPool(options: ReadingPoolOptions): ReadingPool {
-  const { threads = 1, queue = 100 } = options
+  const { threads = 1, queue = 100, mostThreads = MOST_THREADS } = options
+  const { patientMs = PATIENT_MS, askingBytes = ASKING_BYTES } = options
   const waiting: Job[] = []
   const idle: Worker[] = []
   const all = new Set<Worker>()
   const silent = new SilentDomains(options.now ?? (() => performance.now()))
   let busy = 0
-  /** How many of the busy ones wait for DNS. */
-  let asking = 0
+  /** Of the busy ones those that wait for DNS. */
+  const asking = new Set<Asking>()
   let isClosed = false
+  let impatience: NodeJS.Timeout | undefined
 
   function begin(): void {
-    if (waiting.length > 0 && busy - asking < threads && busy < MOST_THREADS) void work()
+    if (waiting.length === 0 || busy - asking.size >= threads) return
+    const bytes = [...asking].reduce((sum, mail) => sum + mail.bytes, 0)
+    if (busy < mostThreads && bytes < askingBytes) void work()
+    else makeRoom()
   }
 
-  function onAsking(change: 1 | -1): void {
-    asking += change
+  /** The thread of the one that gives way goes on with the next mail. */
+  function makeRoom(): void {
+    const first = firstToGiveWay([...asking])
+    if (first === undefined) return
+    const left = patientMs - first.waited()
+    clearTimeout(impatience)
+    if (left > 0) impatience = setTimeout(begin, left)
+    else first.giveUp()
+  }
+
+  function onAsking(mail: Asking, isAsking: boolean): void {
+    if (isAsking) asking.add(mail)
+    else asking.delete(mail)
     begin()
   }
 
@@ -80,7 +128,7 @@ export function createReadingPool(options: ReadingPoolOptions): ReadingPool {
 
   /** Not for one of too many, now that DNS has answered others. */
   function next(): Job | undefined {
-    return busy - asking > threads ? undefined : waiting.shift()
+    return busy - asking.size > threads ? undefined : waiting.shift()
   }
 
   async function work(): Promise<void> {
@@ -105,20 +153,33 @@ export function createReadingPool(options: ReadingPoolOptions): ReadingPool {
   }
 
   return {
-    read(raw, readOptions) {
+    read(raw, readOptions, reader = {}) {
       if (isClosed) return Promise.reject(closed())
       if (waiting.length >= queue) return Promise.reject(new Error('too many mails wait to be read'))
       return new Promise((resolve, reject) => {
-        waiting.push({ raw, options: readOptions, resolve, reject })
+        waiting.push({ raw, options: readOptions, reader, resolve, reject })
         begin()
       })
     },
     async close() {
       isClosed = true
+      clearTimeout(impatience)
       for (const job of waiting.splice(0)) job.reject(closed())
       await Promise.all([...all].map((thread) => thread.terminate()))
     },
   }
+}
+
+function firstToGiveWay(asking: Asking[]): Asking | undefined {
+  const counts = new Map<string | undefined, number>()
+  for (const { brandId } of asking) counts.set(brandId, (counts.get(brandId) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  return asking
+    .filter(({ brandId }) => counts.get(brandId) === most)
+    .reduce<Asking | undefined>(
+      (one, other) => (one && one.waited() >= other.waited() ? one : other),
+      undefined,
+    )
 }
 
 function closed(): Error {
@@ -153,16 +214,30 @@ type Outcome = { read: ReadMail | Unreadable; isOver: boolean }
 
 async function readInThread(
   thread: Worker,
-  { raw, options }: Job,
+  { raw, options, reader }: Job,
   pool: ReadingPoolOptions,
   silent: SilentDomains,
-  onAsking: (change: 1 | -1) => void,
+  onAsking: (mail: Asking, isAsking: boolean) => void,
 ): Promise<Outcome> {
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<null>()
+  let hasGivenUp = false
+  const mail: Asking = {
+    brandId: reader.brandId,
+    bytes: raw.length,
+    waited: () => clock.paused(),
+    giveUp() {
+      hasGivenUp = true
+      giveUp(null)
+    },
+  }
   const clock = createWorkClock({
     workMs: pool.workMs ?? 2000,
     wallMs: pool.wallMs ?? 10_000,
     used: await processorTime(thread),
-    onAsking,
+    onAsking(isAsking) {
+      reader.onAsking?.(isAsking)
+      onAsking(mail, isAsking)
+    },
   })
   thread.ref()
   return await new Promise<Outcome>((resolve) => {
@@ -177,9 +252,9 @@ async function readInThread(
       if (message.kind !== 'question') return
       questions++
       clock.pause()
-      const left = (pool.allDnsMs ?? 30_000) - clock.paused()
+      const left = hasGivenUp ? 0 : (pool.allDnsMs ?? 30_000) - clock.paused()
       const bound = questions > MOST_QUESTIONS ? null : { whole: pool.dnsMs ?? 5000, left }
-      void ask(pool.resolve, silent, message, bound).then((answer) => {
+      void ask(pool.resolve, silent, message, bound, givenUp).then((answer) => {
         clock.resume()
         thread.postMessage(answer)
       })
@@ -203,35 +278,44 @@ async function readInThread(
 /**
  * @param bound how many milliseconds an answer may take, and how many are left of those that all of the mail's may take;
  *   null: too much was asked already, and there is nothing
+ * @param givenUp comes where the mail waits no longer; who is silent is found out all the same
  */
 async function ask(
   resolve: Resolve,
   silent: SilentDomains,
   { question, name, type }: { question: number; name: string; type: string },
   bound: { whole: number; left: number } | null,
+  givenUp: Promise<null>,
 ): Promise<ToThread> {
   if (bound === null || name.length > 255) return { kind: 'no_answer', question, code: 'ENODATA' }
   const { whole, left } = bound
-  if (left <= 0 || silent.has(name)) return { kind: 'no_answer', question, code: 'ETIMEOUT' }
-  const { promise: late, resolve: giveUp } = Promise.withResolvers<ToThread>()
+  const silence: ToThread = { kind: 'no_answer', question, code: 'ETIMEOUT' }
+  if (left <= 0 || silent.has(name)) return silence
+  const { promise: late, resolve: giveUp } = Promise.withResolvers<null>()
   const timer = setTimeout(
     () => {
       // One that was cut short by the mail's other questions says nothing of whom it went to.
       if (left >= whole) silent.add(name)
-      giveUp({ kind: 'no_answer', question, code: 'ETIMEOUT' })
+      giveUp(null)
     },
     Math.min(whole, left),
   )
-  try {
-    const answered = resolve(name, type).then((answer): ToThread => ({ kind: 'answer', question, answer }))
-    return await Promise.race([answered, late])
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : null
-    if (code === 'ETIMEOUT') silent.add(name)
-    return { kind: 'no_answer', question, code: code !== null && NOTHING.includes(code) ? code : 'ESERVFAIL' }
-  } finally {
-    clearTimeout(timer)
-  }
+  // Its thread keeps the process as long as the mail waits.
+  timer.unref()
+  const answered = Promise.resolve()
+    .then(() => resolve(name, type))
+    .then((answer): ToThread => ({ kind: 'answer', question, answer }))
+    .catch((error: unknown): ToThread => {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : null
+      if (code === 'ETIMEOUT') silent.add(name)
+      return {
+        kind: 'no_answer',
+        question,
+        code: code !== null && NOTHING.includes(code) ? code : 'ESERVFAIL',
+      }
+    })
+    .finally(() => clearTimeout(timer))
+  return (await Promise.race([answered, late, givenUp])) ?? silence
 }
 
 /** Milliseconds for a thread to say how much it has worked. */
@@ -264,7 +348,7 @@ function createWorkClock({
   workMs: number
   wallMs: number
   used: () => Promise<number>
-  onAsking: (change: 1 | -1) => void
+  onAsking: (isAsking: boolean) => void
 }) {
   /** Milliseconds until it is looked at, and of `wallMs` that are left. */
   let next = workMs
@@ -314,14 +398,14 @@ function createWorkClock({
       if (pauses > 1) return
       clearTimeout(timer)
       pass()
-      onAsking(1)
+      onAsking(true)
     },
     resume() {
       if (isStopped) return
       pauses--
       if (pauses > 0) return
       paused += performance.now() - since
-      onAsking(-1)
+      onAsking(false)
       run()
     },
     /** Milliseconds of all pauses until now. */
@@ -331,7 +415,7 @@ function createWorkClock({
     stop() {
       clearTimeout(timer)
       isStopped = true
-      if (pauses > 0) onAsking(-1)
+      if (pauses > 0) onAsking(false)
     },
   }
 }

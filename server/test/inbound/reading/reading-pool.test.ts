@@ -163,6 +163,68 @@ describe('DNS is asked outside, and has a bound of its own', () => {
     expect((await Promise.all(patient)).every((read) => read !== undefined)).toBe(true)
   })
 
+  test('of too many that wait for it, the first of whoever has most gives way', async () => {
+    const { raw, dns } = await signedMail({ From: 'ada@globex.example' })
+    const { promise: answer, resolve: answers } = Promise.withResolvers<void>()
+    const resolve = async (name: string, type: string) => {
+      if (/quiet\d\.example$/.test(name)) return new Promise(() => {})
+      await answer
+      return dns(name, type)
+    }
+    const pool = poolWith({ resolve, dnsMs: 600_000, allDnsMs: 600_000, mostThreads: 4, patientMs: 300 })
+    const heard: boolean[] = []
+    const onAsking = (isAsking: boolean) => void heard.push(isAsking)
+    // It waits longest, and is the only one of its brand.
+    const slow = pool.read(raw, OPTIONS, { brandId: 'globex', onAsking })
+    const quiet = (n: number) =>
+      pool.read(Buffer.from(mailOf({ From: `a@quiet${n}.example` })), OPTIONS, { brandId: 'acme' })
+    const quiets = Array.from({ length: 5 }, (_, n) => quiet(n).catch(() => 'closed'))
+    const nobodys = Buffer.from(mailOf({ From: 'two@a.example, authors@a.example' }))
+    expect(await pool.read(nobodys, OPTIONS, { brandId: 'globex' })).toMatchObject({
+      fromFault: 'many_mailboxes',
+    })
+    for (const gaveWay of quiets.slice(0, 2))
+      expect(await gaveWay).toMatchObject({ authentication: { temporary: true } })
+    expect(heard).toEqual([true])
+    answers()
+    expect(await slow).toMatchObject({ authentication: { passed: true } })
+    expect(heard.at(-1)).toBe(false)
+    await pool.close()
+    await Promise.all(quiets)
+  })
+
+  test('nor do many bytes wait for it while others have something to read', async () => {
+    const pool = poolWith({
+      resolve: () => new Promise(() => {}),
+      dnsMs: 600_000,
+      allDnsMs: 600_000,
+      patientMs: 300,
+      askingBytes: 1000,
+    })
+    const large = Buffer.from(mailOf({ From: 'a@quiet.example' }, 'A line.\r\n'.repeat(200)))
+    const gaveWay = pool.read(large, OPTIONS)
+    const nobodys = Buffer.from(mailOf({ From: 'two@a.example, authors@a.example' }))
+    expect(await pool.read(nobodys, OPTIONS)).toMatchObject({ fromFault: 'many_mailboxes' })
+    expect(await gaveWay).toMatchObject({ authentication: { temporary: true } })
+  })
+
+  test('and whom it asked is known to be silent all the same', async () => {
+    const asked: string[] = []
+    const { promise: answer, reject } = Promise.withResolvers<never>()
+    const resolve = (name: string) => {
+      asked.push(name)
+      return answer
+    }
+    const pool = poolWith({ resolve, dnsMs: 600_000, allDnsMs: 600_000, mostThreads: 1, patientMs: 100 })
+    const quiet = Buffer.from(mailOf({ From: 'a@quiet.example' }))
+    const gaveWay = pool.read(quiet, OPTIONS)
+    await pool.read(Buffer.from(mailOf({ From: 'two@a.example, authors@a.example' })), OPTIONS)
+    expect(await gaveWay).toMatchObject({ authentication: { temporary: true } })
+    reject(Object.assign(new Error('no answer'), { code: 'ETIMEOUT' }))
+    expect(await pool.read(quiet, OPTIONS)).toMatchObject({ authentication: { temporary: true } })
+    expect(asked).toEqual(['_dmarc.quiet.example'])
+  })
+
   test('to wait for it is no work', async () => {
     const { raw, dns } = await signedMail({})
     const resolve = async (name: string, type: string) => {

@@ -5,6 +5,7 @@ import type { Facts, TicketFacts } from '../../../src/inbound/settle.ts'
 export function aReadMail(what: Partial<ReadMail> = {}): ReadMail {
   return {
     messageId: '<one@example.com>',
+    headDigest: null,
     inReplyTo: [],
     references: [],
     recipients: ['support@acme.example'],

@@ -4,6 +4,7 @@ export type Email = {
   subject?: string
   text?: string
   messageId?: string | null
+  date?: string | null
   /** Further fields, each a line. */
   fields?: string[]
   /** What the mail server says of its author: proven unless told. */
@@ -21,7 +22,7 @@ let count = 0
 export function anEmail(email: Email = {}): Buffer {
   const { from = 'Ada <ada@example.com>', to = 'support@acme.example', subject = 'My order' } = email
   const { text = 'It has not arrived.', verdict = 'pass', fields = [], files = [] } = email
-  const { messageId = `<mail-${++count}@example.com>` } = email
+  const { messageId = `<mail-${++count}@example.com>`, date = 'Mon, 3 Nov 2025 10:00:00 +0000' } = email
   const domain = /@([^>\s]+)>?$/.exec(from)?.[1]
   const isMixed = files.length > 0
   const head = [
@@ -30,7 +31,7 @@ export function anEmail(email: Email = {}): Buffer {
     `To: ${to}`,
     `Subject: ${subject}`,
     ...(messageId === null ? [] : [`Message-ID: ${messageId}`]),
-    'Date: Mon, 3 Nov 2025 10:00:00 +0000',
+    ...(date === null ? [] : [`Date: ${date}`]),
     'MIME-Version: 1.0',
     ...fields,
     isMixed ? 'Content-Type: multipart/mixed; boundary="edge"' : 'Content-Type: text/plain; charset=utf-8',

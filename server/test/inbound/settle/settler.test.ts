@@ -244,6 +244,21 @@ describe('DNS that does not answer', () => {
     expect(await quarantineOf(scene.sql)).toEqual(['authentication_unknown'])
   })
 
+  it('keeps no other brand’s mail, however many wait for it', { timeout: 60_000 }, async () => {
+    const silence = { resolve: () => new Promise(() => {}), dnsMs: 600_000, allDnsMs: 600_000 }
+    const settler = startSettler({ reading: createReadingPool({ ...silence, threads: 2, mostThreads: 4 }) })
+    for (let n = 0; n < 14; n++)
+      await scene.bring('acme', anEmail({ from: `a@quiet${n}.example`, verdict: 'fail' }))
+    settler.wake()
+    await until(
+      async () => (await scene.sql`SELECT FROM inbound_mails WHERE locked_by IS NOT NULL`).length >= 8,
+    )
+    const mailId = await scene.bring('globex', anEmail({ to: 'support@globex.example' }))
+    settler.wake()
+    await until(async () => (await scene.line(mailId)).settledAs === 'new_ticket')
+    expect(await waiting()).toBe(14)
+  })
+
   it('is waited for by the settler, without a fault of the mail', async () => {
     await scene.bring('acme', unjudged())
     startSettler({

@@ -85,8 +85,33 @@ describe('duplicates', () => {
     expect(endOf(await scene.take('globex', anEmail(email)))).toBe('new_ticket')
   })
 
-  it('two without a Message-ID are two', async () => {
-    const raw = anEmail({ to: signed(ticket), messageId: null })
+  it('without a Message-ID are told by what the sender wrote into the head, whoever carried them', async () => {
+    const email = { to: signed(ticket), messageId: null }
+    const raw = anEmail(email)
+    expect(endOf(await scene.take('acme', raw))).toBe('reply')
+    expect(endOf(await scene.take('acme', raw))).toBe('duplicate')
+    const trace = ['Return-Path: <ada@example.com>', 'Received: from a.example by b.example; now', 'X-Id: 2']
+    const carried = String(anEmail({ ...email, fields: trace })).replace('My order', '\r\n My order')
+    expect(endOf(await scene.take('acme', Buffer.from(carried)))).toBe('duplicate')
+    expect(await saidOn(scene.sql, ticket)).toEqual(['customer: It has not arrived.'])
+  })
+
+  it('without a Message-ID the same words on another day, to another mail or by another are not one', async () => {
+    const { mailMessageId } = await scene.answer(ticket)
+    const email = { to: signed(ticket), messageId: null }
+    for (const other of [
+      {},
+      { date: 'Tue, 4 Nov 2025 10:00:00 +0000' },
+      { subject: 'Re: My order' },
+      { fields: [`In-Reply-To: ${mailMessageId}`] },
+    ])
+      expect(endOf(await scene.take('acme', anEmail({ ...email, ...other })))).toBe('reply')
+    const forged = anEmail({ ...email, verdict: 'fail' })
+    expect(endOf(await scene.take('acme', forged))).toBe('quarantined not_authenticated')
+  })
+
+  it('two with neither a Message-ID nor a date are two', async () => {
+    const raw = anEmail({ to: signed(ticket), messageId: null, date: null })
     expect(endOf(await scene.take('acme', raw))).toBe('reply')
     expect(endOf(await scene.take('acme', raw))).toBe('reply')
   })
