@@ -1,4 +1,4 @@
-import { type Bounce, bounceKind, messageIdIn } from './bounce.ts'
+import { type Bounce, bounceKind, messageIdIn, readReply } from './bounce.ts'
 import type { HeadFacts } from './head-facts.ts'
 import { type Field, valuesOf } from './raw-head.ts'
 
@@ -54,7 +54,7 @@ export function readBounceForm(fields: readonly Field[], facts: HeadFacts, text:
   const read = text.slice(0, READ_LENGTH)
   const copyAt = COPY.exec(read)?.index ?? read.length
   const report = read.slice(0, copyAt)
-  const status = /(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])/.exec(report)?.[0] ?? statusOfCode(report)
+  const status = /(?<![\d.])[45]\.[1-9]\d{0,2}\.\d{1,3}(?![\d.])/.exec(report)?.[0] ?? statusOfCode(report)
   return {
     kind: DELAYED.test(report) ? 'delayed' : bounceKind(status, report),
     recipient: failedAddress(failedRecipient, []) ?? failedAddress(report, facts.recipients),
@@ -63,11 +63,11 @@ export function readBounceForm(fields: readonly Field[], facts: HeadFacts, text:
   }
 }
 
-/** An answer of SMTP without an enhanced code, as `550 unknown user`. */
+/** Of an answer of SMTP without an enhanced code, as `550 unknown user`, or with one that says no more. */
 function statusOfCode(report: string): string | null {
-  const code = /(?:^|[\s'":(])(4|5)(\d\d)[\s:-]/m.exec(report)
-  if (code === null) return null
-  return code[2] === '52' ? `${code[1]}.2.2` : `${code[1]}.0.0`
+  const reply = readReply(report)?.reply
+  if (reply === undefined) return null
+  return reply % 100 === 52 ? `${Math.floor(reply / 100)}.2.2` : `${Math.floor(reply / 100)}.0.0`
 }
 
 /** The first address that is neither the mail server's nor one that the bounce itself went to. */

@@ -60,6 +60,16 @@ describe('a report of a mail server', () => {
     expect(await silenced()).toEqual([ADA])
   })
 
+  it('that the content, or our host, was refused silences nobody, whatever general code stands before it', async () => {
+    const report = { recipient: ADA, messageId: mailed.mailMessageId, status: '5.0.0' }
+    await scene.take('acme', aReport({ ...report, answer: '554 192.0.2.1 listed at zen.spamhaus.org' }))
+    expect(await codeOf(mailed.deliveryId)).toEqual({ code: 'soft_5.0.0', bounced: true })
+    await scene.take('acme', aReport({ ...report, status: '', answer: '554 5.7.1 content' }))
+    expect(await silenced()).toEqual([])
+    await scene.take('acme', aReport({ ...report, answer: '550 user unknown' }))
+    expect(await silenced()).toEqual([ADA])
+  })
+
   it('that came twice is one and its duplicate', async () => {
     const raw = aReport({ recipient: ADA, messageId: mailed.mailMessageId })
     expect(endOf(await scene.take('acme', raw))).toBe('bounce')
