@@ -43,14 +43,20 @@ const READ_LENGTH = 64 * 1024
 const COPY =
   /^.{0,20}(?:below this line is a copy of the message|this is a copy of (?:the|your) message|original message (?:headers )?follows?|original message headers|----- original message -----|--- original message|ursprüngliche nachrichten?kopfzeilen).*$/im
 
-export function readBounceForm(fields: readonly Field[], facts: HeadFacts, text: string): Bounce | null {
+/** No person has an empty return path, or the address of a mail server's daemon. */
+export function isOfDaemon(fields: readonly Field[], { returnPath }: HeadFacts): boolean {
+  return returnPath === '' || valuesOf(fields, 'from').some((value) => DAEMON.test(value.slice(0, 500)))
+}
+
+export function readBounceForm(
+  fields: readonly Field[],
+  facts: HeadFacts,
+  text: string,
+): Omit<Bounce, 'isOfServer'> | null {
   const failedRecipient = valuesOf(fields, 'x-failed-recipients')[0]
-  const isOfServer =
-    facts.returnPath === '' ||
-    failedRecipient !== undefined ||
-    valuesOf(fields, 'from').some((value) => DAEMON.test(value.slice(0, 500)))
+  const maySay = failedRecipient !== undefined || isOfDaemon(fields, facts)
   const opening = text.slice(0, OPENING_LENGTH)
-  if (!isOfServer || !OPENINGS.some((form) => form.test(opening))) return null
+  if (!maySay || !OPENINGS.some((form) => form.test(opening))) return null
   const read = text.slice(0, READ_LENGTH)
   const copyAt = COPY.exec(read)?.index ?? read.length
   const report = read.slice(0, copyAt)

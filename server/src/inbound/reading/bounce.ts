@@ -1,5 +1,5 @@
 import { FULL, isReportedOfAddress, OF_SENDER } from '../../mail/refused-address.ts'
-import { readBounceForm } from './bounce-forms.ts'
+import { isOfDaemon, readBounceForm } from './bounce-forms.ts'
 import type { HeadFacts } from './head-facts.ts'
 import type { MailFile } from './mail-parts.ts'
 import { type Field, readHead, valuesOf } from './raw-head.ts'
@@ -16,13 +16,17 @@ export type Bounce = {
   status: string | null
   /** Of the mail that did not arrive, with its brackets. */
   originalMessageId: string | null
+  /** Its structure or its header says that a mail server wrote it: the mail that it answers is the one that it is of. */
+  isOfServer: boolean
 }
 
 /** What is read of a report's parts: the reports themselves are short. */
 const REPORT_BYTES = 64 * 1024
 
 /**
- * A delivery status notification by RFC 3464, or one of the forms that are older than it or beside it.
+ * A delivery status notification by RFC 3464, or one of the forms that are older than it or beside it. A person may
+ * attach the notification that they got: it counts where the whole mail is one, or a mail server sent what a gateway
+ * on the way put round it.
  * @param text the whole text of the mail
  * @returns null where the mail is none, and where it only says that a mail did arrive
  */
@@ -32,17 +36,34 @@ export function readBounce(
   files: readonly MailFile[],
   text: string,
 ): Bounce | null {
+  const { autoSubmitted } = facts.automatic
+  const isReport = isWholeReport(fields)
+  const isOfServer =
+    isReport || isOfDaemon(fields, facts) || (autoSubmitted !== null && autoSubmitted !== 'no')
   const report = files.find(({ declaredType }) =>
     /^message\/(?:global-)?delivery-status$/.test(declaredType ?? ''),
   )
   const originalMessageId = originalIdIn(files)
-  if (report !== undefined) return readReport(report.bytes, originalMessageId, text)
+  if (report !== undefined && isOfServer) {
+    const read = readReport(report.bytes, text)
+    return read === null ? null : { ...read, originalMessageId, isOfServer }
+  }
   const form = readBounceForm(fields, facts, text)
-  return form === null ? null : { ...form, originalMessageId: originalMessageId ?? form.originalMessageId }
+  return form === null
+    ? null
+    : { ...form, originalMessageId: originalMessageId ?? form.originalMessageId, isOfServer }
+}
+
+/** RFC 6522, section 3, for RFC 3464 and RFC 6533. Some leave out what it reports. */
+function isWholeReport(fields: readonly Field[]): boolean {
+  const type = (valuesOf(fields, 'content-type')[0] ?? '').slice(0, 2000)
+  if (!/^multipart\/report(?![\w.+-])/i.test(type)) return false
+  const reported = /;\s*report-type\s*=\s*"?([^\s";]*)/i.exec(type)?.[1]
+  return reported === undefined || /^(?:global-)?delivery-status$/i.test(reported)
 }
 
 /** RFC 3464, section 2: a group of fields of the mail, then one of each recipient. */
-function readReport(bytes: Buffer, originalMessageId: string | null, text: string): Bounce | null {
+function readReport(bytes: Buffer, text: string): Pick<Bounce, 'kind' | 'recipient' | 'status'> | null {
   const groups = readGroups(bytes)
   const recipients = groups.filter((fields) =>
     fields.some(({ name }) => name === 'action' || name === 'status'),
@@ -62,7 +83,7 @@ function readReport(bytes: Buffer, originalMessageId: string | null, text: strin
   const recipient =
     addressIn(valuesOf(fields, 'original-recipient')[0]) ?? addressIn(valuesOf(fields, 'final-recipient')[0])
   const kind = failed === undefined ? 'delayed' : bounceKind(status, words)
-  return { kind, recipient, status, originalMessageId }
+  return { kind, recipient, status }
 }
 
 /**

@@ -6,6 +6,7 @@ const ID = '<dlv_0199c0ffee007000800000000000000a@acme.example>'
 const DAEMON = { 'Return-Path': '<>', From: 'Mail Delivery System <MAILER-DAEMON@mx.example.com>' }
 const COPY = `Return-Path: <support@acme.example>\r\nMessage-ID: ${ID}\r\nFrom: support@acme.example\r\nSubject: Re: Help\r\n\r\nsecret\r\n`
 
+const REPORT = 'multipart/report; report-type=delivery-status; boundary=b'
 const SAID = 'This is the mail system. Your mail did not arrive.\r\n'
 
 function dsn(
@@ -21,8 +22,7 @@ function dsn(
     ([type, encoding, body]) =>
       `--b\r\nContent-Type: ${type}\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${body}\r\n`,
   )
-  const head = { ...DAEMON, 'Content-Type': 'multipart/report; report-type=delivery-status; boundary=b' }
-  return mailOf(head, `${parts.join('')}--b--\r\n`)
+  return mailOf({ ...DAEMON, 'Content-Type': REPORT }, `${parts.join('')}--b--\r\n`)
 }
 
 function perRecipient(action: string, status: string, more = ''): string {
@@ -55,7 +55,13 @@ describe('a delivery status notification', () => {
     ['a sender who is not taken', 'failed', '5.1.8', '', 'soft'],
   ])('of %s', async (_what, action, status, more, kind) => {
     const mail = await read(dsn(perRecipient(action, status, more)))
-    expect(mail.bounce).toEqual({ kind, recipient: 'ada@example.com', status, originalMessageId: ID })
+    expect(mail.bounce).toEqual({
+      kind,
+      recipient: 'ada@example.com',
+      status,
+      originalMessageId: ID,
+      isOfServer: true,
+    })
     expect(mail.automatic.emptyReturnPath).toBe(true)
     // Its parts are kept as they are.
     expect(mail.attachments.map(({ declaredType }) => declaredType)).toEqual([
@@ -180,6 +186,52 @@ describe('a delivery status notification', () => {
   })
 })
 
+describe('a mail that holds such a notification', () => {
+  const failed = dsn(perRecipient('failed', '5.1.1'))
+  const body = failed.slice(failed.indexOf('\r\n\r\n') + 4)
+  const holding = async (fields: Record<string, string>) =>
+    (await read(mailOf({ 'In-Reply-To': ID, ...fields }, body))).bounce
+  const wrapping = async (fields: Record<string, string>) => {
+    const inner = `--w\r\nContent-Type: ${REPORT}\r\n\r\n${body}--w\r\nContent-Type: text/plain\r\n\r\nScanned.\r\n--w--\r\n`
+    return (await read(mailOf({ 'Content-Type': 'multipart/mixed; boundary=w', ...fields }, inner))).bounce
+  }
+  const MIXED = { 'Content-Type': 'multipart/mixed; boundary=b' }
+
+  test.each([
+    ['in a mail with files', 'multipart/mixed; boundary=b'],
+    ['in a receipt', 'multipart/report; report-type=disposition-notification; boundary=b'],
+    ['in what is no report by its name', 'multipart/reports; report-type=delivery-status; boundary=b'],
+  ])('%s of a person is no bounce', async (_what, type) => {
+    expect(await holding({ 'Content-Type': type })).toBeNull()
+    expect(await holding({ 'Content-Type': type, 'Return-Path': '<ada@example.com>' })).toBeNull()
+    expect(await holding({ 'Content-Type': type, 'Auto-Submitted': 'no' })).toBeNull()
+  })
+
+  test('wrapped by a person is none either', async () => {
+    expect(await wrapping({})).toBeNull()
+  })
+
+  test.each([
+    REPORT,
+    'Multipart/Report; boundary="b"; Report-Type="delivery-status"',
+    'multipart/report; boundary=b; report-type=global-delivery-status',
+    'multipart/report; boundary=b',
+  ])('as the whole mail is one, whoever sent it: %s', async (type) => {
+    const bounce = { kind: 'hard', originalMessageId: ID, isOfServer: true }
+    expect(await holding({ 'Content-Type': type })).toMatchObject(bounce)
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ['with an empty return path', { 'Return-Path': '<>' }],
+    ['by its daemon', { From: 'MAILER-DAEMON@mx.example.com' }],
+    ['that says that it is a machine', { 'Auto-Submitted': 'auto-replied' }],
+  ])('from a mail server %s is one, though a gateway wrapped it', async (_what, fields) => {
+    const bounce = { kind: 'hard', recipient: 'ada@example.com', originalMessageId: ID, isOfServer: true }
+    expect(await wrapping(fields)).toMatchObject(bounce)
+    expect(await holding({ ...MIXED, ...fields })).toMatchObject(bounce)
+  })
+})
+
 describe('bounces that are no such notification', () => {
   test.each<[string, Record<string, string>, string, object]>([
     [
@@ -300,6 +352,14 @@ describe('bounces that are no such notification', () => {
   test('a person who quotes such a sentence sends none', async () => {
     const body = "Your message wasn't delivered to ada@example.com, it says. Why?\r\n"
     expect((await read(mailOf({}, body))).bounce).toBeNull()
+  })
+
+  test('what anybody may write beside such a sentence makes no mail server of them', async () => {
+    const body = "Your message wasn't delivered to ada@example.com\r\n"
+    const bounceOf = async (fields: Record<string, string>) => (await read(mailOf(fields, body))).bounce
+    expect(await bounceOf({ 'X-Failed-Recipients': 'ada@example.com' })).toMatchObject({ isOfServer: false })
+    expect(await bounceOf({ 'Return-Path': '<>' })).toMatchObject({ isOfServer: true })
+    expect(await bounceOf({ From: 'mailer-daemon@mx.example.com' })).toMatchObject({ isOfServer: true })
   })
 
   test('what a mail server sends for another reason is none', async () => {
