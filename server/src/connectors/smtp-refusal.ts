@@ -1,4 +1,4 @@
-import { isAddressRefused } from '../mail/refused-address.ts'
+import { isAddressRefused, OF_SENDER, withoutAddresses } from '../mail/refused-address.ts'
 
 /** Whom the refusal of a recipient is about; in doubt it is the server itself, and none of these is true. */
 export type Refusal = {
@@ -16,8 +16,7 @@ export type Refusal = {
  * @param answer the whole answer
  */
 export function readRefusal(reply: number, answer: string): Refusal {
-  // An address says nothing by how it is spelt: <bob@relay.example> is of no relay.
-  const words = answer.replace(/<[^<>]*>/g, '<>').replace(/[^\s<>@]{1,64}@[^\s<>@]+/g, '')
+  const words = withoutAddresses(answer)
   const addressRefused = reply >= 500 && !OF_SENDER.test(words) && isAddressRefused(reply, words)
   const greylisted = GREYLISTED.test(words)
   const ofOperator = !addressRefused && !greylisted && (OF_SENDER.test(words) || OF_HOST.test(words))
@@ -40,7 +39,6 @@ function isOfMailbox(words: string): boolean {
 const GREYLISTED = /gr[ea]y-? ?list/i
 /** Not a quota of ours, as for what we send in a day. */
 const MAILBOX = /\bmail ?box|\binbox\b|\bover[- ]?quota\b|\b(?:user|recipient)\b.{0,40}\bquota\b/i
-const OF_SENDER = /\bsender (?:address rejected|verify failed)/i
 /** The word relay, but not in the name of a host. */
 const OF_HOST =
   /(?<![\w.-])relay(?:ing)?(?![\w-]|\.\w)|allowed rcpthosts|blocked using|black-? ?list|block-? ?list|client host (?:\S+ )?(?:rejected|blocked)/i

@@ -124,8 +124,8 @@ function sidesOf(pointers: Named[], { ticketId }: PointedTicket): Set<ReplySide>
 }
 
 /**
- * Which delivery a bounce is of: by the Message-ID of the mail that came back, else by a signed address that it was
- * sent to, for the address that took no mail.
+ * Which delivery a bounce is of: by the Message-ID of the mail that came back, or that a mail server answers, else by a
+ * signed address that it was sent to, for the address that took no mail. What a person answers did arrive.
  *
  * Bounces prove nothing of who sends them. To forge one takes the Message-ID of one delivery, 74 random bits that only
  * whoever got that mail has seen, or the address that was signed for its recipient; to silence an address with it, that
@@ -138,7 +138,8 @@ async function readBounced(
   valid: SignedReply[],
 ): Promise<BounceFacts | null> {
   if (bounce === null) return null
-  const ids = [bounce.originalMessageId, ...inReplyTo, ...references.toReversed()]
+  const answered = bounce.isOfServer ? [...inReplyTo, ...references.toReversed()] : []
+  const ids = [bounce.originalMessageId, ...answered]
   const own = ids.map((id) => (id === null ? null : readOwnMessageId(id))).filter((id) => id !== null)
   const [byId] = await findDeliveries(sql, brandId, own)
   const found = byId ?? (await findByAddress(sql, brandId, bounce.recipient, valid))

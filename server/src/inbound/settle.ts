@@ -111,7 +111,6 @@ function mayAnswer({ automatic }: ReadMail): boolean {
   )
 }
 
-/** A mail of somebody who may speak is theirs, whatever it quotes: mail servers do not write under their address. */
 function settleBounce(mail: ReadMail, facts: Facts): Settlement | null {
   if (mail.bounce === null || isOfSpeaker(mail, facts)) return null
   if (facts.bounceOf === null) return quarantined('bounce_unknown')
@@ -125,8 +124,15 @@ function settleBounce(mail: ReadMail, facts: Facts): Settlement | null {
   }
 }
 
+/**
+ * A mail of somebody who may speak is theirs, whatever it quotes: mail servers do not write under their address. Where
+ * nothing proves that it is theirs, it is so for the rows below, which say nothing for them; unless DNS has told, and a
+ * machine wrote it.
+ */
 function isOfSpeaker(mail: ReadMail, { tickets }: Facts): boolean {
-  return mail.from !== null && mail.authentication.passed && tickets.some(({ speaker }) => speaker !== null)
+  if (mail.from === null || !tickets.some(({ speaker }) => speaker !== null)) return false
+  const { passed, temporary } = mail.authentication
+  return passed || temporary || !isAutomatic(mail.automatic)
 }
 
 function settleAutomatic(mail: ReadMail, facts: Facts): Settlement {

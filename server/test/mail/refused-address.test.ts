@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isAddressRefused } from '../../src/mail/refused-address.ts'
+import { isAddressRefused, isReportedOfAddress } from '../../src/mail/refused-address.ts'
 
 describe('a mail server refuses a recipient for good', () => {
   test.each([
@@ -25,9 +25,36 @@ describe('a mail server refuses a recipient for good', () => {
     '552 5.2.2 Mailbox full',
     '550 5.2.2 user unknown or over quota',
     '554 transaction failed',
+    '554 IP address not found in DNS',
     '553 sorry, that domain is not in my list of allowed rcpthosts (#5.7.1)',
     '550 Administrative prohibition',
   ])('for another reason, and another mail may arrive: %s', (answer) => {
     expect(isAddressRefused(Number(answer.slice(0, 3)), answer)).toBe(false)
+  })
+})
+
+describe('a report tells of a refusal', () => {
+  test('where a bare reply code counts only for a mailbox, since the content may be what was refused', () => {
+    expect(isReportedOfAddress(550, '550 <ada@example.com>: Recipient address rejected')).toBe(true)
+    expect(isReportedOfAddress(null, 'Recipient address rejected')).toBe(false)
+    expect(isReportedOfAddress(554, '554 Recipient address rejected')).toBe(false)
+    expect(isReportedOfAddress(550, '550 Administrative prohibition')).toBe(false)
+    expect(isReportedOfAddress(550, '550 This mailbox takes no virus')).toBe(false)
+    expect(isReportedOfAddress(550, '550 <mailbox@example.com> rejected')).toBe(false)
+  })
+
+  test('in whose words lines are folded and paragraphs are not', () => {
+    expect(isReportedOfAddress(null, 'The user\r\n  is unknown.')).toBe(true)
+    expect(isReportedOfAddress(null, 'Hello.\n\nNo such user.\n\nThe sender has its mail.')).toBe(true)
+    expect(isReportedOfAddress(null, 'It did not reach the address:\n\nunknown reason')).toBe(false)
+    expect(isReportedOfAddress(null, 'No such user, sender.')).toBe(false)
+    expect(isReportedOfAddress(null, 'No such user, or its mailbox is full.')).toBe(false)
+  })
+
+  test('at length is read in no time', () => {
+    const begun = performance.now()
+    for (const part of ['\n', ' ', '<', '@', 'user ', 'user doesn’t have a x', 'a.', 'address\n'])
+      isReportedOfAddress(550, part.repeat(30_000).slice(0, 30_000))
+    expect(performance.now() - begun).toBeLessThan(1000)
   })
 })

@@ -1,4 +1,4 @@
-import { type Bounce, bounceKind, messageIdIn } from './bounce.ts'
+import { type Bounce, bounceKind, messageIdIn, readReply } from './bounce.ts'
 import type { HeadFacts } from './head-facts.ts'
 import { type Field, valuesOf } from './raw-head.ts'
 
@@ -43,18 +43,24 @@ const READ_LENGTH = 64 * 1024
 const COPY =
   /^.{0,20}(?:below this line is a copy of the message|this is a copy of (?:the|your) message|original message (?:headers )?follows?|original message headers|----- original message -----|--- original message|ursprüngliche nachrichten?kopfzeilen).*$/im
 
-export function readBounceForm(fields: readonly Field[], facts: HeadFacts, text: string): Bounce | null {
+/** No person has an empty return path, or the address of a mail server's daemon. */
+export function isOfDaemon(fields: readonly Field[], { returnPath }: HeadFacts): boolean {
+  return returnPath === '' || valuesOf(fields, 'from').some((value) => DAEMON.test(value.slice(0, 500)))
+}
+
+export function readBounceForm(
+  fields: readonly Field[],
+  facts: HeadFacts,
+  text: string,
+): Omit<Bounce, 'isOfServer'> | null {
   const failedRecipient = valuesOf(fields, 'x-failed-recipients')[0]
-  const isOfServer =
-    facts.returnPath === '' ||
-    failedRecipient !== undefined ||
-    valuesOf(fields, 'from').some((value) => DAEMON.test(value.slice(0, 500)))
+  const maySay = failedRecipient !== undefined || isOfDaemon(fields, facts)
   const opening = text.slice(0, OPENING_LENGTH)
-  if (!isOfServer || !OPENINGS.some((form) => form.test(opening))) return null
+  if (!maySay || !OPENINGS.some((form) => form.test(opening))) return null
   const read = text.slice(0, READ_LENGTH)
   const copyAt = COPY.exec(read)?.index ?? read.length
   const report = read.slice(0, copyAt)
-  const status = /(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])/.exec(report)?.[0] ?? statusOfCode(report)
+  const status = /(?<![\d.])[45]\.[1-9]\d{0,2}\.\d{1,3}(?![\d.])/.exec(report)?.[0] ?? statusOfCode(report)
   return {
     kind: DELAYED.test(report) ? 'delayed' : bounceKind(status, report),
     recipient: failedAddress(failedRecipient, []) ?? failedAddress(report, facts.recipients),
@@ -63,11 +69,11 @@ export function readBounceForm(fields: readonly Field[], facts: HeadFacts, text:
   }
 }
 
-/** An answer of SMTP without an enhanced code, as `550 unknown user`. */
+/** Of an answer of SMTP without an enhanced code, as `550 unknown user`, or with one that says no more. */
 function statusOfCode(report: string): string | null {
-  const code = /(?:^|[\s'":(])(4|5)(\d\d)[\s:-]/m.exec(report)
-  if (code === null) return null
-  return code[2] === '52' ? `${code[1]}.2.2` : `${code[1]}.0.0`
+  const reply = readReply(report)?.reply
+  if (reply === undefined) return null
+  return reply % 100 === 52 ? `${Math.floor(reply / 100)}.2.2` : `${Math.floor(reply / 100)}.0.0`
 }
 
 /** The first address that is neither the mail server's nor one that the bounce itself went to. */

@@ -56,8 +56,11 @@ export function aReport(of: {
   status?: string
   to?: string
   action?: string
+  /** What the mail server answered. */
+  answer?: string
 }): Buffer {
   const { recipient, messageId, status = '5.1.1', to = 'support@acme.example', action = 'failed' } = of
+  const { answer } = of
   const lines = [
     'Return-Path: <>',
     'From: Mail Delivery System <mailer-daemon@mx.example.com>',
@@ -80,6 +83,7 @@ export function aReport(of: {
     `Final-Recipient: rfc822; ${recipient}`,
     `Action: ${action}`,
     `Status: ${status}`,
+    ...(answer === undefined ? [] : [`Diagnostic-Code: smtp; ${answer}`]),
     '',
     '--edge',
     'Content-Type: text/rfc822-headers',

@@ -167,7 +167,7 @@ describe('a NUL, which no text column takes,', () => {
         inReplyTo: [ours, '<a\0b@example.com>'],
         references: ['<\ud800@example.com>'],
         recipients: [signed(ticket), signed(ticket, 'customer', address)],
-        bounce: { kind: 'hard', recipient: address, status: null, originalMessageId: ours },
+        bounce: { kind: 'hard', recipient: address, status: null, originalMessageId: ours, isOfServer: true },
       }),
       { fingerprint: null, isTooLong: false, mayWait: true },
     )

@@ -60,6 +60,16 @@ describe('a report of a mail server', () => {
     expect(await silenced()).toEqual([ADA])
   })
 
+  it('that the content, or our host, was refused silences nobody, whatever general code stands before it', async () => {
+    const report = { recipient: ADA, messageId: mailed.mailMessageId, status: '5.0.0' }
+    await scene.take('acme', aReport({ ...report, answer: '554 192.0.2.1 listed at zen.spamhaus.org' }))
+    expect(await codeOf(mailed.deliveryId)).toEqual({ code: 'soft_5.0.0', bounced: true })
+    await scene.take('acme', aReport({ ...report, status: '', answer: '554 5.7.1 content' }))
+    expect(await silenced()).toEqual([])
+    await scene.take('acme', aReport({ ...report, answer: '550 user unknown' }))
+    expect(await silenced()).toEqual([ADA])
+  })
+
   it('that came twice is one and its duplicate', async () => {
     const raw = aReport({ recipient: ADA, messageId: mailed.mailMessageId })
     expect(endOf(await scene.take('acme', raw))).toBe('bounce')
@@ -121,4 +131,65 @@ it('a person who quotes a report is heard', async () => {
   const fields = [`In-Reply-To: ${mailed.mailMessageId}`, 'X-Failed-Recipients: ada@example.com']
   const raw = anEmail({ to: signed(ticket), subject: 'Mail delivery failed', text, fields })
   expect(endOf(await scene.take('acme', raw))).toBe('reply')
+})
+
+describe('a person who answers and attaches a colleague’s report', () => {
+  const COLLEAGUE = 'colleague@example.com'
+  const status = [
+    'Reporting-MTA: dns; mx.example.com',
+    '',
+    `Final-Recipient: rfc822; ${COLLEAGUE}`,
+    'Action: failed',
+    'Status: 5.1.1',
+    '',
+  ].join('\r\n')
+  const withReport = (email: Parameters<typeof anEmail>[0] = {}) =>
+    anEmail({
+      to: signed(ticket),
+      text: 'My colleague cannot be reached, see below.',
+      fields: [`In-Reply-To: ${mailed.mailMessageId}`],
+      files: [{ name: 'details.txt', type: 'message/delivery-status', content: status }],
+      ...email,
+    })
+
+  it('is heard', async () => {
+    expect(endOf(await scene.take('acme', withReport()))).toBe('reply')
+    expect(await saidOn(scene.sql, ticket)).toContain('customer: My colleague cannot be reached, see below.')
+  })
+
+  it('is seen in quarantine where nothing proves them, and our answer has arrived', async () => {
+    const mail = await scene.take('acme', withReport({ verdict: 'fail' }))
+    expect(endOf(mail)).toBe('quarantined not_authenticated')
+    expect(await codeOf(mailed.deliveryId)).toEqual({ code: null, bounced: false })
+  })
+
+  it('waits where DNS cannot tell yet', async () => {
+    const unsure = await setSettleScene({
+      resolve: async () => {
+        throw Object.assign(new Error('no answer'), { code: 'ESERVFAIL' })
+      },
+    })
+    try {
+      ticket = await unsure.open('acme')
+      mailed = await unsure.answer(ticket)
+      await unsure.bring('acme', withReport({ verdict: 'fail' }))
+      expect(await unsure.settleNext()).toEqual({ as: 'later' })
+    } finally {
+      await unsure.stop()
+    }
+  })
+})
+
+it('what a mail answers is no mail that did not arrive, unless a mail server answers it', async () => {
+  const form = (fields: string[]) =>
+    anEmail({
+      from: 'eve@evil.example',
+      text: `A message that you sent could not be delivered:\r\n  ${ADA}: 550 user unknown`,
+      fields: [`In-Reply-To: ${mailed.mailMessageId}`, ...fields],
+    })
+  const ofPerson = await scene.take('acme', form([`X-Failed-Recipients: ${ADA}`]))
+  expect(endOf(ofPerson)).toBe('quarantined bounce_unknown')
+  expect(await silenced()).toEqual([])
+  const ofServer = await scene.take('acme', form(['Return-Path: <>']))
+  expect(ofServer).toMatchObject({ settledAs: 'bounce', deliveryId: mailed.deliveryId })
 })

@@ -16,6 +16,7 @@ const BOUNCE: ReadMail['bounce'] = {
   recipient: 'ada@example.com',
   status: '5.1.1',
   originalMessageId: '<x@acme.example>',
+  isOfServer: true,
 }
 const SERVER = {
   bounce: BOUNCE,
@@ -111,6 +112,28 @@ describe('who speaks', () => {
 
   it('a person’s mail that quotes a report is a reply', () => {
     expect(settled({ bounce: BOUNCE }, { ...ON_TICKET, bounceOf: BOUNCED })).toBe('reply')
+  })
+
+  it('and waits, or is seen in quarantine, where nobody can tell yet, or at all, that it is theirs', () => {
+    const quoted = (what: Partial<ReadMail['authentication']>, facts: Partial<Facts> = {}) =>
+      settled(
+        { bounce: BOUNCE, authentication: unproven(what) },
+        { ...ON_TICKET, bounceOf: BOUNCED, ...facts },
+      )
+    expect(quoted({ temporary: true })).toBe('later')
+    expect(quoted({ temporary: true }, { mayWait: false })).toBe('quarantined authentication_unknown')
+    expect(quoted({})).toBe('quarantined not_authenticated')
+    expect(quoted({}, { bounceOf: null })).toBe('quarantined not_authenticated')
+    // Who may not speak there is nobody to wait for.
+    expect(quoted({ temporary: true }, { tickets: [aTicket({ speaker: null })] })).toBe('bounce')
+  })
+
+  it('a machine’s report under the address of somebody who may speak is one, once DNS has told', () => {
+    const report = { bounce: BOUNCE, automatic: marks({ emptyReturnPath: true }) }
+    const facts = { ...ON_TICKET, bounceOf: BOUNCED }
+    expect(settled({ ...report, authentication: unproven() }, facts)).toBe('bounce')
+    expect(settled({ ...report, authentication: unproven({ temporary: true }) }, facts)).toBe('later')
+    expect(settled(report, facts)).toBe('automatic')
   })
 })
 
