@@ -35,15 +35,15 @@ export function startBellhop(dataDir: string, command = 'bellhop start'): Bellho
   }
 }
 
-/** Waits for a condition, at most 20 s. */
+/** Waits for a condition, at most 50 s: less than a test has, so that it is seen which one did not come. */
 export async function until<T>(
   condition: () => T | undefined | false | null | Promise<T | undefined | false | null>,
 ): Promise<T> {
-  const deadline = performance.now() + 20_000
+  const deadline = performance.now() + 50_000
   for (;;) {
     const result = await condition()
     if (result !== undefined && result !== false && result !== null) return result
-    if (performance.now() > deadline) throw new Error('It has not come to that in 20 s')
+    if (performance.now() > deadline) throw new Error('It has not come to that in 50 s')
     await pause(20)
   }
 }
