@@ -128,8 +128,9 @@ function sidesOf(pointers: Named[], { ticketId }: PointedTicket): Set<ReplySide>
  * signed address that it was sent to, for the address that took no mail. What a person answers did arrive.
  *
  * Bounces prove nothing of who sends them. To forge one takes the Message-ID of one delivery, 74 random bits that only
- * whoever got that mail has seen, or of a desk's mail whoever filed its ticket, or the address that was signed for its recipient; to silence an address with it, that
- * address, too, within two weeks. So nobody can silence somebody else whose mail they have not seen.
+ * whoever got that mail has seen, or of a desk's mail whoever filed its ticket; or the address that was signed for its
+ * recipient. To silence an address with it takes that address, too, within two weeks. So nobody can silence somebody
+ * else whose mail they have not seen.
  */
 async function readBounced(
   sql: Executor,
