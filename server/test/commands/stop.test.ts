@@ -142,7 +142,7 @@ describe('while a desk hangs', () => {
     const since = performance.now()
     server.child.kill('SIGTERM')
     expect((await server.ended).status).toBe(1)
-    expect(performance.now() - since).toBeLessThan(2000)
+    expect(performance.now() - since).toBeLessThan(5000)
     expect(server.out()).toContain('"event":"stopped_at_once"')
   })
 })

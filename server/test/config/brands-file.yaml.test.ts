@@ -68,7 +68,7 @@ describe('a file that is no brands file', () => {
     expect(await folder.mistakes(`brands: ${'['.repeat(100_000)}`)).toEqual([
       'brands.yaml:1: expected a map nested only a few levels deep',
     ])
-    expect(performance.now() - before).toBeLessThan(3000)
+    expect(performance.now() - before).toBeLessThan(30_000)
   })
 
   test('a file from an editor on Windows is read', async () => {

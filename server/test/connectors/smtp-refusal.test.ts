@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readRefusal } from '../../src/connectors/smtp-refusal.ts'
+import { countWork } from '../work.ts'
 
 const refusal = (answer: string) => readRefusal(Number(answer.slice(0, 3)), answer)
 
@@ -74,7 +75,7 @@ describe('a mail server refuses a recipient', () => {
 })
 
 test('an answer that is long and of one letter is read in no time', () => {
-  const begun = performance.now()
+  const worked = countWork()
   for (const letter of ['x', '<', '@', 'user ', 'a.']) refusal(`450 ${letter.repeat(30_000)}`)
-  expect(performance.now() - begun).toBeLessThan(1000)
+  expect(worked()).toBeLessThan(1000)
 })

@@ -55,7 +55,7 @@ test('a paused server holds nobody up, and what was refused meanwhile is not car
       database.run(400, (sql) => sql`insert into paused values (${n})`),
     )
     expect(new Set(await Promise.all(asked.map(fares)))).toEqual(new Set(['away']))
-    expect(performance.now() - started).toBeLessThan(2000)
+    expect(performance.now() - started).toBeLessThan(4000)
     expect(database.use()).toMatchObject({ max: 2, waiting: 0 })
   } finally {
     for (const pid of family.toReversed()) process.kill(pid, 'SIGCONT')

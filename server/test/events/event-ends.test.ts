@@ -144,10 +144,10 @@ describe('a stream ends', () => {
     const started = performance.now()
     const stopped = scene.bellhop.stop()
     await Promise.all(listeners.map(({ ended }) => ended))
-    expect(performance.now() - started).toBeLessThan(1500)
+    expect(performance.now() - started).toBeLessThan(4000)
     expect(listeners.map(({ response }) => response.complete)).toEqual([true, true, true])
     await stopped
-    expect(performance.now() - started).toBeLessThan(5000)
+    expect(performance.now() - started).toBeLessThan(8000)
     await still.closed
     expect(linesOf(scene).map(({ code }) => code)).toEqual(Array(4).fill('stopping'))
   })

@@ -202,7 +202,8 @@ describe('who has no token makes the server read next to nothing', () => {
     expect((await small.answer()).status).toBe(401)
     const started = performance.now()
     await small.closed
-    expect(performance.now() - started).toBeLessThan(1000)
+    // Those that are still sending are given two seconds.
+    expect(performance.now() - started).toBeLessThan(1900)
   })
 
   test('a small body leaves the connection open for the next request', async () => {

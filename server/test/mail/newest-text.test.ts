@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MARKER } from '../../src/mail/marker.ts'
 import { newestText } from '../../src/mail/newest-text.ts'
+import { countWork } from '../work.ts'
 
 const OURS = [MARKER, '', 'Which lamp is on?', '', 'Bea, Acme']
 const QUOTED = OURS.map((line) => `> ${line}`)
@@ -9,12 +10,6 @@ const ATTRIBUTION = 'On Mon, 5 Jan 2026 at 10:00, Acme Support <support@acme.exa
 
 function lines(...all: (string | string[])[]): string {
   return all.flat().join('\n')
-}
-
-/** Milliseconds this process has worked since: other processes may be at work on the same machine. */
-function workedMs(start: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(start)
-  return (user + system) / 1000
 }
 
 describe('what was written is kept', () => {
@@ -287,19 +282,19 @@ describe('no text takes long', () => {
     ['> > '],
     ['_'],
   ])('64 KiB of %j', (piece) => {
-    const start = process.cpuUsage()
+    const worked = countWork()
     newestText(full(piece))
-    expect(workedMs(start)).toBeLessThan(1500)
+    expect(worked()).toBeLessThan(1500)
   })
 
   test.each([['\n'], ['>\n'], ['a'], [`${MARKER}\n`], ['> a\nb\n']])(
     '25 MiB of %j, with the marker and without',
     (piece) => {
       const text = full(piece, 25 * 1024 * 1024)
-      const start = process.cpuUsage()
+      const worked = countWork()
       newestText(text)
       newestText(`hello\n> ${MARKER}\n${text}`)
-      expect(workedMs(start)).toBeLessThan(1500)
+      expect(worked()).toBeLessThan(1500)
     },
   )
 })

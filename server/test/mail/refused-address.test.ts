@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isAddressRefused, isReportedOfAddress } from '../../src/mail/refused-address.ts'
+import { countWork } from '../work.ts'
 
 describe('a mail server refuses a recipient for good', () => {
   test.each([
@@ -52,9 +53,9 @@ describe('a report tells of a refusal', () => {
   })
 
   test('at length is read in no time', () => {
-    const begun = performance.now()
+    const worked = countWork()
     for (const part of ['\n', ' ', '<', '@', 'user ', 'user doesn’t have a x', 'a.', 'address\n'])
       isReportedOfAddress(550, part.repeat(30_000).slice(0, 30_000))
-    expect(performance.now() - begun).toBeLessThan(1000)
+    expect(worked()).toBeLessThan(1000)
   })
 })

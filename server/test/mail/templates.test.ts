@@ -6,6 +6,7 @@ import { DEFAULT_TEMPLATES } from '../../src/mail/default-templates.ts'
 import { MARKER } from '../../src/mail/marker.ts'
 import { answerSubject } from '../../src/mail/subject.ts'
 import { escapeHtml, type TemplateValues, writeMail } from '../../src/mail/templates.ts'
+import { countWork } from '../work.ts'
 
 const VALUES: TemplateValues = {
   brand: 'Acme',
@@ -213,13 +214,13 @@ test('an answer says Re: once', () => {
 })
 
 test('a subject of nothing but white space, prefixes and no end is read at once', () => {
-  const start = performance.now()
+  const worked = countWork()
   const blank = ' '.repeat(1_000_000)
   expect(answerSubject(`re${blank}x`)).toBe(`Re: re${blank}x`)
   expect(answerSubject(`re [1]${blank}x`)).toBe(`Re: re [1]${blank}x`)
   expect(answerSubject(`${blank}AW [2] : Export`)).toBe('Re: Export')
   expect(answerSubject('re: '.repeat(200_000))).toBe('Re:')
-  expect(performance.now() - start).toBeLessThan(1000)
+  expect(worked()).toBeLessThan(1000)
 })
 
 /** A mail by the default template that is short enough for HTML. */

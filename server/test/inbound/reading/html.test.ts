@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { HTML_DEPTH, HTML_LENGTH, MOST_QUOTES, MOST_TAGS } from '../../../src/inbound/reading/html-bounds.ts'
+import { countWork } from '../../work.ts'
 import { mailOf } from '../signed-mail.ts'
 import { read } from './a-reading.ts'
 
@@ -66,12 +67,6 @@ const PAYLOADS = [
   '<a href="https://a.example/?x=<script>alert(1)</script>">x</a>',
 ]
 
-/** Milliseconds this process has worked since: other processes may be at work on the same machine. */
-function workedMs(start: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(start)
-  return (user + system) / 1000
-}
-
 describe('HTML of strangers does nothing', () => {
   test.each(PAYLOADS)('%s', async (payload) => {
     const mail = await read(html(`<p>before</p>${payload}<p>after</p>`))
@@ -127,9 +122,9 @@ describe('too much of it is a file, and its words are read', () => {
     ['a list in a list', `${'<ul><li>'.repeat(200)}${'word<br>'.repeat(10_000)}`],
     ['a table in a table', `${'<table><tr><td>'.repeat(200)}word`],
   ])('%s', async (_how, body) => {
-    const start = process.cpuUsage()
+    const worked = countWork()
     const mail = await read(html(body))
-    expect(workedMs(start)).toBeLessThan(1500)
+    expect(worked()).toBeLessThan(1500)
     expect(mail.html).toBeNull()
     expect(mail.wholeText).toContain('word')
     expect(mail.uncertain).toBe(true)
@@ -157,9 +152,9 @@ describe('too much of it is a file, and its words are read', () => {
     const tags = piece.match(/<\/?\w/g)?.length ?? 0
     const times = Math.floor(Math.min(HTML_LENGTH / piece.length, MOST_TAGS / tags))
     const body = piece.repeat(piece.includes('blockquote') ? MOST_QUOTES : times)
-    const start = process.cpuUsage()
+    const worked = countWork()
     const mail = await read(html(body))
-    expect(workedMs(start)).toBeLessThan(1500)
+    expect(worked()).toBeLessThan(1500)
     expect(mail.attachments).toHaveLength(0)
   })
 })
