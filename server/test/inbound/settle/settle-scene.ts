@@ -136,7 +136,14 @@ export async function setSettleScene(options: SceneOptions = {}): Promise<Settle
       const [claimed] = await claimMails(sql, deps.holder, [...conversation.brands.keys()], 1)
       const brand = conversation.brands.get(claimed?.brandId ?? '')
       if (claimed === undefined || brand === undefined) throw new Error('no mail waits')
-      return settleMail(deps, claimed, brand)
+      // One that a busy machine did not read in time is read again, as the settler does it.
+      for (let { failures } = claimed; ; failures++) {
+        try {
+          return await settleMail(deps, { ...claimed, failures }, brand)
+        } catch (error) {
+          if (!(error instanceof Error && error.name === 'NotReadInTime')) throw error
+        }
+      }
     },
     async take(brandId, raw) {
       const mailId = await scene.bring(brandId, raw)
