@@ -70,6 +70,8 @@ export type AppDeps = {
   timeouts?: HttpTimeouts
   /** What may be in flight at once; 1,000 requests and 256 MiB unless told. */
   inFlight?: AdmissionLimits
+  /** Milliseconds by which the event loop may be late before tickets are turned away; a second unless told. */
+  lateMs?: number
 }
 
 /** The whole HTTP surface, the same in production and in tests. Every plugin and route is named here. */
@@ -131,7 +133,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance<Server>> 
   registerErrors(app, routes, log)
   // Only the routes that take a body read one.
   app.removeAllContentTypeParsers()
-  const lateness = new Lateness()
+  const lateness = new Lateness(deps.lateMs)
   app.addHook('onClose', async () => lateness.close())
   const admission = new Admission(deps.inFlight ?? IN_FLIGHT)
   const fullFor = () => (admission.isFull ? 1 : lateness.isLate ? 5 : null)

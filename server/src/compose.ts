@@ -80,6 +80,8 @@ export type ComposeDeps = {
   timeouts?: HttpTimeouts
   /** What may be in flight at once. */
   inFlight?: AdmissionLimits
+  /** Milliseconds by which the event loop may be late. */
+  lateMs?: number
   /** What DNS says of those who send mail; the machine's own unless told. */
   resolve?: Resolve
   /** Of the event streams; as they are unless told. */
@@ -279,6 +281,7 @@ export async function compose(deps: ComposeDeps): Promise<Bellhop> {
           stopping: stopping.signal,
           ...(timeouts ? { timeouts } : {}),
           ...(deps.inFlight ? { inFlight: deps.inFlight } : {}),
+          ...(deps.lateMs ? { lateMs: deps.lateMs } : {}),
         })
       : null
 

@@ -5,10 +5,13 @@ const LATE_MS = 1000
 /** Looks twice a second whether the event loop comes in time; once it was late, it is held to be so until the next look. */
 export class Lateness {
   readonly #timer: NodeJS.Timeout
+  readonly #lateMs: number
   #lookedAt = performance.now()
   isLate = false
 
-  constructor() {
+  /** @param lateMs milliseconds above which it is late */
+  constructor(lateMs = LATE_MS) {
+    this.#lateMs = lateMs
     this.#timer = setInterval(() => this.#look(), EVERY_MS)
     this.#timer.unref()
   }
@@ -19,7 +22,7 @@ export class Lateness {
 
   #look(): void {
     const now = performance.now()
-    this.isLate = now - this.#lookedAt - EVERY_MS > LATE_MS
+    this.isLate = now - this.#lookedAt - EVERY_MS > this.#lateMs
     this.#lookedAt = now
   }
 }

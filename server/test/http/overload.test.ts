@@ -14,6 +14,7 @@ const open: RawConnection[] = []
 beforeAll(async () => {
   bellhop = await startBellhop({
     inFlight: LIMITS,
+    lateMs: 1000,
     brands: (issuer) => [brandOf('acme', issuer, { origins: [ORIGIN] })],
   })
   authorization = `Bearer ${await bellhop.issuer.token()}`
