@@ -104,10 +104,8 @@ function withoutMarker(lines: string[]): Cut {
 
 /** What stands above history of others; null: there is none in these lines. */
 function historyIn(lines: readonly string[]): string[] | null {
-  const starts = [announcedQuote(lines)?.announced, sentOn(lines)].filter(
-    (at) => at !== null && at !== undefined,
-  )
-  return starts.length === 0 ? null : withoutAnnouncement(lines.slice(0, Math.min(...starts)), false)
+  const start = firstOf(announcedQuote(lines)?.announced ?? null, sentOn(lines))
+  return start === null ? null : withoutAnnouncement(lines.slice(0, start), false)
 }
 
 /** The first quoted line with an announcement above it. */
